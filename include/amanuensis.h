@@ -1,0 +1,410 @@
+/**
+ * amanuensis: speech to text with Whisper models.
+ *
+ * In order of use: open an engine (weights, shared by threads), make a session for each
+ * transcription that runs at the same time, hand it an audio source and am_params, read the
+ * am_result, write it in any format, free it.
+ *
+ *     am_engine *engine = NULL;
+ *     am_session *session = NULL;
+ *     am_audio *audio = NULL;
+ *     am_result *result = NULL;
+ *     am_error error;
+ *     am_params params;
+ *     am_params_init(&params);
+ *     if (am_engine_open("tiny.en", NULL, &engine, &error) == AM_OK &&
+ *         am_session_new(engine, &session, &error) == AM_OK &&
+ *         am_audio_open_file("talk.mp3", NULL, &audio, &error) == AM_OK &&
+ *         am_transcribe(session, audio, &params, NULL, &result, &error) == AM_OK) {
+ *         puts(am_result_text(result));
+ *     }
+ *     am_result_free(&result);
+ *     am_audio_close(&audio);
+ *     am_session_free(&session);
+ *     am_engine_close(&engine);
+ *
+ * Rules that hold everywhere. Fallible functions return am_status and write their results only
+ * on AM_OK; `error` may be NULL. Functions that free take the address of the handle, accept NULL
+ * and a NULL handle, and set the handle to NULL. Strings are UTF-8. Times are seconds from the
+ * start of the audio. The library never prints, exits or aborts on bad input.
+ */
+#ifndef AMANUENSIS_H
+#define AMANUENSIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define AM_API __attribute__((visibility("default")))
+#define AM_CHECK_RESULT __attribute__((warn_unused_result))
+#define AM_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define AM_API
+#define AM_CHECK_RESULT
+#define AM_PRINTF(fmt, args)
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------ */
+
+/**
+ * XX(name, number, HTTP status, exit code of the program, retryable, message).
+ * Published numbers never change.
+ */
+#define AM_STATUS_MAP(XX)                                                                          \
+    XX(OK, 0, 200, 0, false, "ok")                                                                 \
+    XX(E_ARG, 1, 400, 2, false, "invalid argument")                                                \
+    XX(E_NOT_FOUND, 2, 404, 3, false, "not found")                                                 \
+    XX(E_IO, 3, 500, 4, true, "input/output error")                                                \
+    XX(E_AUDIO, 4, 400, 5, false, "audio cannot be decoded")                                       \
+    XX(E_NO_AUDIO, 5, 400, 6, false, "no audio in the input")                                      \
+    XX(E_MODEL, 6, 500, 7, false, "model file is invalid")                                         \
+    XX(E_UNSUPPORTED, 7, 400, 8, false, "not supported")                                           \
+    XX(E_MEMORY, 8, 503, 9, true, "out of memory")                                                 \
+    XX(E_NETWORK, 9, 502, 10, true, "download failed")                                             \
+    XX(E_CHECKSUM, 10, 502, 11, true, "checksum does not match")                                   \
+    XX(E_LIMIT, 11, 413, 12, false, "over a limit")                                                \
+    XX(E_NO_SPACE, 12, 507, 13, true, "no space left on device")                                   \
+    XX(E_SYSTEM, 13, 500, 14, true, "system call failed")                                          \
+    XX(E_CANCELLED, 14, 499, 130, false, "cancelled")                                              \
+    XX(E_INTERNAL, 15, 500, 70, false, "internal error")
+
+typedef enum am_status {
+#define AM_STATUS_ENUM(name, number, http, exit_code, retryable, message) AM_##name = (number),
+    AM_STATUS_MAP(AM_STATUS_ENUM)
+#undef AM_STATUS_ENUM
+} am_status;
+
+/** What went wrong: a code and one line (what, which file or field, expected, found). */
+typedef struct am_error {
+    am_status status;
+    char detail[512];
+} am_error;
+
+AM_API const char *am_status_name(am_status status);    /**< "E_AUDIO"; never NULL */
+AM_API const char *am_status_message(am_status status); /**< "audio cannot be decoded" */
+AM_API int am_status_http(am_status status);            /**< HTTP status a server answers */
+AM_API int am_status_exit(am_status status);            /**< exit code the program ends with */
+AM_API bool am_status_retryable(am_status status);      /**< whether the same call may succeed later */
+
+/** "0.1.0". */
+AM_API const char *am_version(void);
+
+/* ---- Process-wide settings: call before anything else, from one thread ------------------- */
+
+typedef enum am_log_level { AM_LOG_DEBUG, AM_LOG_INFO, AM_LOG_WARN, AM_LOG_ERROR } am_log_level;
+
+/** Receives one line without newline. May be called from any thread of the library. */
+typedef void am_log_fn(void *user, am_log_level level, const char *line);
+
+/** Sets where log lines go; fn NULL (the default) drops them. */
+AM_API void am_set_logger(am_log_fn *fn, void *user, am_log_level at_least);
+
+/** Both must be thread-safe; `alignment` is a power of two, `size` at least 1. */
+typedef struct am_allocator {
+    void *(*allocate)(void *user, size_t size, size_t alignment);
+    void (*release)(void *user, void *block);
+    void *user;
+} am_allocator;
+
+/** Sets the allocator of the whole library; NULL restores the C library's. */
+AM_API void am_set_allocator(const am_allocator *allocator);
+
+/** CPU features the kernels may use; what the machine lacks is ignored. */
+#define AM_CPU_AVX2 (1u << 0)       /**< AVX2 + FMA + F16C */
+#define AM_CPU_AVXVNNI (1u << 1)    /**< AVX-VNNI (256 bit) */
+#define AM_CPU_AVX512 (1u << 2)     /**< AVX-512 F, BW, DQ, VL */
+#define AM_CPU_AVX512VNNI (1u << 3) /**< AVX-512 VNNI */
+#define AM_CPU_ALL 0xffffffffu
+
+AM_API uint32_t am_cpu_flags(void); /**< features found (CPUID and enabled by the system), masked */
+/** Masks features off; engines opened later use what is left. For tests and comparisons. */
+AM_API void am_cpu_set_mask(uint32_t mask);
+
+/* ---- Audio ------------------------------------------------------------------------------- */
+
+/** A pull-based source of 16 kHz mono f32 samples in [-1, 1]. Used by one thread at a time. */
+typedef struct am_audio am_audio;
+
+#define AM_SAMPLE_RATE 16000
+
+typedef enum am_channel { AM_CHANNEL_MIX = -1 /* mean of all; else the channel's number */ } am_channel;
+
+typedef enum am_pcm_format { AM_PCM_NONE, AM_PCM_S16LE, AM_PCM_F32LE } am_pcm_format;
+
+typedef struct am_audio_options {
+    int channel;            /**< AM_CHANNEL_MIX or 0-based channel number */
+    int stream;             /**< audio stream number in the container, -1 = the default one */
+    am_pcm_format raw;      /**< not NONE: the input is headerless PCM */
+    int raw_rate;           /**< rate of raw PCM, 1 … 768000; 0 = 16000 */
+    int raw_channels;       /**< channels of raw PCM, 1 … 64; 0 = 1 */
+} am_audio_options;
+
+AM_API void am_audio_options_init(am_audio_options *options);
+
+/**
+ * Opens a file of any container and codec FFmpeg knows. `path` "-" reads standard input.
+ * `options` NULL means the defaults. The file is decoded as it is read, never held whole.
+ * Errors: E_NOT_FOUND, E_IO, E_AUDIO (not decodable), E_NO_AUDIO (no audio stream), E_ARG.
+ */
+AM_API AM_CHECK_RESULT am_status am_audio_open_file(const char *path,
+                                                    const am_audio_options *options,
+                                                    am_audio **audio, am_error *error);
+
+/** Reads the same formats out of memory; `bytes` is borrowed until am_audio_close. */
+AM_API AM_CHECK_RESULT am_status am_audio_open_memory(const void *bytes, size_t n_bytes,
+                                                      const am_audio_options *options,
+                                                      am_audio **audio, am_error *error);
+
+/** Wraps samples that are 16 kHz mono f32 already; borrowed until am_audio_close. */
+AM_API AM_CHECK_RESULT am_status am_audio_open_pcm(const float *samples, size_t n_samples,
+                                                   am_audio **audio, am_error *error);
+
+/**
+ * Reads up to `capacity` samples; *n_read 0 means the end. A decoding error in the middle of a
+ * damaged file ends the audio there (logged as a warning) when samples were read before it.
+ */
+AM_API AM_CHECK_RESULT am_status am_audio_read(am_audio *audio, float *samples, size_t capacity,
+                                               size_t *n_read, am_error *error);
+
+/** Duration by the container in seconds, or -1 when it does not say. */
+AM_API double am_audio_duration(const am_audio *audio);
+AM_API void am_audio_close(am_audio **audio);
+
+/* ---- Models ------------------------------------------------------------------------------ */
+
+typedef struct am_model_info {
+    const char *name;         /**< "tiny.en" */
+    const char *licence;      /**< "MIT" */
+    const char *description;
+    uint64_t n_bytes;         /**< size of the files, 0 = unknown until pulled */
+    bool installed;
+    char path[1024];          /**< folder or file when installed, else "" */
+} am_model_info;
+
+/** Bytes so far and in all (0 = unknown) of the file being fetched; return false to cancel. */
+typedef bool am_pull_progress_fn(void *user, const char *file, uint64_t n_done, uint64_t n_total);
+
+/**
+ * Lists the catalogue. *models is an array owned by the caller: am_models_free.
+ * `models_dir` NULL: $AMANUENSIS_MODELS is the caller's to read; here NULL means the default
+ * folder, $XDG_CACHE_HOME or ~/.cache, then "amanuensis".
+ */
+AM_API AM_CHECK_RESULT am_status am_models_list(const char *models_dir, am_model_info **models,
+                                                size_t *n_models, am_error *error);
+AM_API void am_models_free(am_model_info **models);
+
+typedef struct am_pull_options {
+    const char *models_dir;         /**< NULL = default folder */
+    const char *mirror;             /**< http(s):// or file:// prefix tried first, or NULL */
+    const char *hub_token;          /**< bearer token for the publisher's hub, or NULL */
+    am_pull_progress_fn *progress;  /**< may be NULL */
+    void *user;
+} am_pull_options;
+
+/** Fetches a model of the catalogue: resumable, verified, renamed into place when whole. */
+AM_API AM_CHECK_RESULT am_status am_model_pull(const char *name, const am_pull_options *options,
+                                               am_error *error);
+
+/* ---- Engine and session ------------------------------------------------------------------ */
+
+/** Weights and kernels of one model: immutable after open, shared by any number of threads. */
+typedef struct am_engine am_engine;
+/** Everything mutable of one transcription: one thread at a time. */
+typedef struct am_session am_session;
+
+typedef enum am_compute_type { AM_COMPUTE_F32 } am_compute_type;
+
+typedef struct am_engine_options {
+    const char *models_dir;    /**< where a model's name is looked up; NULL = default folder */
+    am_compute_type compute_type;
+    int n_threads;             /**< threads of a session, 1 … 256; 0 = one per core */
+} am_engine_options;
+
+AM_API void am_engine_options_init(am_engine_options *options);
+
+/**
+ * Loads a model: a catalogue name that is installed, a CTranslate2 or Hugging Face directory, or
+ * a ggml file. `options` NULL means the defaults.
+ * Errors: E_NOT_FOUND, E_MODEL (with the tensor or field), E_UNSUPPORTED, E_MEMORY, E_IO.
+ */
+AM_API AM_CHECK_RESULT am_status am_engine_open(const char *model, const am_engine_options *options,
+                                                am_engine **engine, am_error *error);
+/** Every session of the engine must be freed before. */
+AM_API void am_engine_close(am_engine **engine);
+
+typedef struct am_engine_info {
+    const char *name;          /**< name or path given to am_engine_open */
+    const char *format;        /**< "CTranslate2", "ggml", "safetensors" */
+    bool multilingual;
+    int n_mels, n_vocab, d_model, n_heads, n_encoder_layers, n_decoder_layers, n_audio_ctx, n_text_ctx;
+    uint64_t n_weight_bytes;   /**< bytes of weights in memory */
+    int n_threads;
+    const char *isa;           /**< kernels in use: "avx512", "avx2", "ref" */
+    double load_seconds;
+} am_engine_info;
+AM_API am_engine_info am_engine_get_info(const am_engine *engine);
+
+AM_API AM_CHECK_RESULT am_status am_session_new(am_engine *engine, am_session **session,
+                                                am_error *error);
+AM_API void am_session_free(am_session **session);
+
+/* ---- Parameters of a transcription ------------------------------------------------------- */
+
+typedef enum am_task { AM_TASK_TRANSCRIBE, AM_TASK_TRANSLATE } am_task;
+
+#define AM_MAX_TEMPERATURES 16
+
+/** Names and defaults are openai/whisper's. Strings are borrowed for the call. */
+typedef struct am_params {
+    am_task task;
+    const char *language;                /**< code or English name; NULL or "auto" = detect */
+    double temperatures[AM_MAX_TEMPERATURES]; /**< tried in turn: 0, .2, .4, .6, .8, 1 */
+    int n_temperatures;
+    int beam_size;                       /**< at temperature 0; 1 = greedy; 1 … 16; default 5 */
+    int best_of;                         /**< samples at temperature > 0; 1 … 16; default 5 */
+    double patience;                     /**< beam search patience; default 1 */
+    double length_penalty;               /**< < 0: mean log-probability; else the Google alpha */
+    double compression_ratio_threshold;  /**< above: failed; default 2.4; NaN = off */
+    double logprob_threshold;            /**< below: failed; default -1; NaN = off */
+    double no_speech_threshold;          /**< above, and logprob failed: silence; .6; NaN = off */
+    bool condition_on_previous_text;     /**< default true */
+    const char *initial_prompt;          /**< text before the first window, or NULL */
+    bool carry_initial_prompt;           /**< keep it before every window */
+    const char *prefix;                  /**< text the first window begins with, or NULL */
+    const char *hotwords;                /**< words hinted before every window, or NULL */
+    const char *suppress_tokens;         /**< "-1" (default: non-speech symbols), "", or ids "1,2" */
+    bool suppress_blank;                 /**< default true */
+    bool without_timestamps;
+    double max_initial_timestamp;        /**< seconds; default 1 */
+    int max_new_tokens;                  /**< 0 = half the text context */
+    bool word_timestamps;
+    const char *prepend_punctuations;    /**< default "\"'“¿([{-" */
+    const char *append_punctuations;     /**< default "\"'.。,，!！?？:：”)]}、" */
+    const char *clip_timestamps;         /**< "0" or "start,end,start,end…" in seconds */
+    double hallucination_silence_threshold; /**< seconds; NaN = off */
+    uint64_t seed;                       /**< of sampling at temperature > 0; default 0 */
+} am_params;
+
+AM_API void am_params_init(am_params *params);
+
+/* ---- Results ----------------------------------------------------------------------------- */
+
+typedef struct am_word {
+    double start, end;       /**< seconds */
+    float probability;       /**< mean probability of its tokens, 0 … 1 */
+    const char *text;        /**< with its leading space, as the model wrote it */
+    const char *speaker;     /**< NULL = unknown */
+} am_word;
+
+typedef struct am_segment {
+    int id;                  /**< 0, 1, … */
+    int seek;                /**< window start in frames of 10 ms */
+    double start, end;
+    const char *text;
+    const int32_t *tokens;
+    size_t n_tokens;
+    float temperature, avg_logprob, compression_ratio, no_speech_prob;
+    const am_word *words;    /**< n_words 0 unless word_timestamps */
+    size_t n_words;
+    const char *speaker;     /**< NULL = unknown */
+} am_segment;
+
+/** Immutable; every pointer reached through it lives until am_result_free. */
+typedef struct am_result am_result;
+
+AM_API const char *am_result_text(const am_result *result);
+AM_API const char *am_result_language(const am_result *result);  /**< code: "en" */
+AM_API double am_result_language_probability(const am_result *result); /**< 1 when given */
+AM_API double am_result_duration(const am_result *result);       /**< seconds of audio read */
+AM_API am_task am_result_task(const am_result *result);
+AM_API const am_segment *am_result_segments(const am_result *result, size_t *n_segments);
+AM_API void am_result_free(am_result **result);
+
+/** English lower-case name of a language code ("en" -> "english"), or NULL. */
+AM_API const char *am_language_name(const char *code);
+/** Code of a code or English name, any case ("English" -> "en"), or NULL. */
+AM_API const char *am_language_code(const char *code_or_name);
+
+/* ---- Transcription ----------------------------------------------------------------------- */
+
+typedef struct am_callbacks {
+    /** After each window: seconds done; total is -1 while unknown. May be NULL. */
+    void (*progress)(void *user, double done_s, double total_s);
+    /** A finished segment, in order; borrowed for the call. May be NULL. */
+    void (*segment)(void *user, const am_segment *segment);
+    /** Polled at least once per decoded token; true stops with E_CANCELLED. May be NULL. */
+    bool (*cancel)(void *user);
+    void *user;
+} am_callbacks;
+
+/**
+ * Transcribes an audio source from where it stands to its end. On AM_OK *result is owned by the
+ * caller. On AM_E_CANCELLED *result holds what was done before (the one exception to "results
+ * only on AM_OK"), also owned by the caller. Empty or silent audio gives a result without
+ * segments; a source with no samples at all is E_NO_AUDIO.
+ */
+AM_API AM_CHECK_RESULT am_status am_transcribe(am_session *session, am_audio *audio,
+                                               const am_params *params,
+                                               const am_callbacks *callbacks, am_result **result,
+                                               am_error *error);
+
+typedef struct am_language_prob {
+    const char *code;
+    float probability;
+} am_language_prob;
+
+/**
+ * Probabilities of all languages for the first 30 s, most probable first; reads the source.
+ * At most `capacity` are written. E_UNSUPPORTED for an English-only model.
+ */
+AM_API AM_CHECK_RESULT am_status am_detect_language(am_session *session, am_audio *audio,
+                                                    am_language_prob *languages, size_t capacity,
+                                                    size_t *n_languages, am_error *error);
+
+/** Time spent by the session since its creation, per stage; for `bench`. */
+typedef struct am_stage_time {
+    const char *name;       /**< "audio", "mel", "encoder", "cross_kv", "decoder", "words", … */
+    double seconds;
+    uint64_t n_calls;       /**< windows, or steps of the decoder */
+} am_stage_time;
+AM_API size_t am_session_stages(const am_session *session, am_stage_time *stages, size_t capacity);
+
+/* ---- Output ------------------------------------------------------------------------------ */
+
+typedef enum am_format {
+    AM_FORMAT_TXT,
+    AM_FORMAT_SRT,
+    AM_FORMAT_VTT,
+    AM_FORMAT_TSV,
+    AM_FORMAT_JSON,
+    AM_FORMAT_LRC,
+    AM_FORMAT_CSV,
+} am_format;
+
+typedef struct am_write_options {
+    int max_line_width;      /**< characters per subtitle line, 0 = no limit; needs words */
+    int max_line_count;      /**< lines per subtitle, 0 = no limit; needs words and width */
+    int max_words_per_line;  /**< 0 = no limit; needs words */
+    bool highlight_words;    /**< srt and vtt: underline each word as it is spoken */
+} am_write_options;
+
+/** Takes the bytes; anything but AM_OK stops the writer and is returned by it. */
+typedef am_status am_write_fn(void *user, const char *bytes, size_t n_bytes);
+
+AM_API AM_CHECK_RESULT am_status am_result_write(const am_result *result, am_format format,
+                                                 const am_write_options *options, am_write_fn *write,
+                                                 void *user, am_error *error);
+/** "srt" -> AM_FORMAT_SRT; E_ARG for an unknown name. */
+AM_API AM_CHECK_RESULT am_status am_format_by_name(const char *name, am_format *format);
+AM_API const char *am_format_extension(am_format format); /**< "srt" */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
