@@ -296,7 +296,7 @@ AM_API void am_params_init(am_params *params);
 
 typedef struct am_word {
     double start, end;       /**< seconds */
-    float probability;       /**< mean probability of its tokens, 0 … 1 */
+    double probability;      /**< mean probability of its tokens, 0 … 1 */
     const char *text;        /**< with its leading space, as the model wrote it */
     const char *speaker;     /**< NULL = unknown */
 } am_word;
@@ -308,7 +308,7 @@ typedef struct am_segment {
     const char *text;
     const int32_t *tokens;
     size_t n_tokens;
-    float temperature, avg_logprob, compression_ratio, no_speech_prob;
+    double temperature, avg_logprob, compression_ratio, no_speech_prob;
     const am_word *words;    /**< n_words 0 unless word_timestamps */
     size_t n_words;
     const char *speaker;     /**< NULL = unknown */
