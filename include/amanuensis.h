@@ -89,7 +89,7 @@ AM_API const char *am_status_name(am_status status);    /**< "E_AUDIO"; never NU
 AM_API const char *am_status_message(am_status status); /**< "audio cannot be decoded" */
 AM_API int am_status_http(am_status status);            /**< HTTP status a server answers */
 AM_API int am_status_exit(am_status status);            /**< exit code the program ends with */
-AM_API bool am_status_retryable(am_status status);      /**< whether the same call may succeed later */
+AM_API bool am_status_retryable(am_status status);      /**< the same call may succeed later */
 
 /** "0.1.0". */
 AM_API const char *am_version(void);
@@ -132,7 +132,9 @@ typedef struct am_audio am_audio;
 
 #define AM_SAMPLE_RATE 16000
 
-typedef enum am_channel { AM_CHANNEL_MIX = -1 /* mean of all; else the channel's number */ } am_channel;
+typedef enum am_channel {
+    AM_CHANNEL_MIX = -1 /**< mean of all; else the channel's number */
+} am_channel;
 
 typedef enum am_pcm_format { AM_PCM_NONE, AM_PCM_S16LE, AM_PCM_F32LE } am_pcm_format;
 
@@ -241,7 +243,8 @@ typedef struct am_engine_info {
     const char *name;          /**< name or path given to am_engine_open */
     const char *format;        /**< "CTranslate2", "ggml", "safetensors" */
     bool multilingual;
-    int n_mels, n_vocab, d_model, n_heads, n_encoder_layers, n_decoder_layers, n_audio_ctx, n_text_ctx;
+    int n_mels, n_vocab, d_model, n_heads, n_encoder_layers, n_decoder_layers;
+    int n_audio_ctx, n_text_ctx;
     uint64_t n_weight_bytes;   /**< bytes of weights in memory */
     int n_threads;
     const char *isa;           /**< kernels in use: "avx512", "avx2", "ref" */
@@ -277,7 +280,7 @@ typedef struct am_params {
     bool carry_initial_prompt;           /**< keep it before every window */
     const char *prefix;                  /**< text the first window begins with, or NULL */
     const char *hotwords;                /**< words hinted before every window, or NULL */
-    const char *suppress_tokens;         /**< "-1" (default: non-speech symbols), "", or ids "1,2" */
+    const char *suppress_tokens;         /**< "-1": non-speech symbols (default), "", ids "1,2" */
     bool suppress_blank;                 /**< default true */
     bool without_timestamps;
     double max_initial_timestamp;        /**< seconds; default 1 */
@@ -397,8 +400,8 @@ typedef struct am_write_options {
 typedef am_status am_write_fn(void *user, const char *bytes, size_t n_bytes);
 
 AM_API AM_CHECK_RESULT am_status am_result_write(const am_result *result, am_format format,
-                                                 const am_write_options *options, am_write_fn *write,
-                                                 void *user, am_error *error);
+                                                 const am_write_options *options,
+                                                 am_write_fn *write, void *user, am_error *error);
 /** "srt" -> AM_FORMAT_SRT; E_ARG for an unknown name. */
 AM_API AM_CHECK_RESULT am_status am_format_by_name(const char *name, am_format *format);
 AM_API const char *am_format_extension(am_format format); /**< "srt" */

@@ -23,7 +23,7 @@ static size_t sequence_length(unsigned char first, unsigned char *low, unsigned 
     return 0;
 }
 
-/* Bytes of the maximal well-formed start of a sequence; *length is what its first byte announces. */
+/* Bytes of the maximal well-formed start of a sequence; *length: what its first byte announces. */
 static size_t valid_bytes(const char *text, size_t n, size_t *length) {
     unsigned char low;
     unsigned char high;

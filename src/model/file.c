@@ -72,13 +72,13 @@ static am_status read_little_endian(am_reader *reader, const char *what, size_t 
     return AM_OK;
 }
 
-#define READ_FUNCTION(bits)                                                                        \
-    am_status am__read_u##bits(am_reader *reader, const char *what, uint##bits##_t *value,         \
-                               am_error *error) {                                                  \
-        uint64_t wide = 0;                                                                           \
-        AM_TRY(read_little_endian(reader, what, (bits) / 8, &wide, error));                        \
-        *value = (uint##bits##_t)wide;                                                             \
-        return AM_OK;                                                                              \
+#define READ_FUNCTION(bits)                                                                      \
+    am_status am__read_u##bits(am_reader *reader, const char *what, uint##bits##_t *value,       \
+                               am_error *error) {                                                \
+        uint64_t wide = 0;                                                                         \
+        AM_TRY(read_little_endian(reader, what, (bits) / 8, &wide, error));                      \
+        *value = (uint##bits##_t)wide;                                                           \
+        return AM_OK;                                                                            \
     }
 
 READ_FUNCTION(8)

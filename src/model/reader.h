@@ -61,7 +61,7 @@ void am__raw_free(am_raw_list *list);
 AM_CHECK_RESULT am_status am__raw_check_size(const am_raw_tensor *tensor, const char *source,
                                              am_error *error);
 
-/* Where a format keeps a role: part `part` of `n_parts` equal row ranges of a tensor (0 = whole). */
+/* Where a format keeps a role: part `part` of `n_parts` equal row ranges of a tensor, 0: whole. */
 typedef struct am_tensor_place {
     const char *name;
     uint8_t part, n_parts;
