@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Include layers: who may see whom.
+
+A file of src/ includes its own room and rooms of lower layers; apps see the public header, their
+own room and apps/common; every third-party library is included by exactly one .c file, so that it
+can be replaced there; system headers are those of C and POSIX.
+
+    tools/deps.py [ROOT]       prints FILE:LINE: message for every violation, exit 1 if any
+    tools/deps.py --self-test  plants one violation of every rule in a scratch tree
+"""
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+LAYERS = [
+    ("base",),
+    ("kernels", "audio", "text"),
+    ("features", "model"),
+    ("nn",),
+    ("encoder", "decoder", "speech"),
+    ("segments", "output"),
+    ("engine", "hub"),
+]
+LAYER_OF = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
+PUBLIC = "amanuensis.h"
+
+THIRD_PARTY = [
+    ("FFmpeg", re.compile(r"lib(?:av|sw)\w+/")),
+    ("Jansson", re.compile(r"jansson\.h$")),
+    ("zlib", re.compile(r"zlib\.h$")),
+    ("libcurl", re.compile(r"curl/")),
+    ("libzip", re.compile(r"zip\.h$")),
+    ("OpenSSL", re.compile(r"openssl/")),
+]
+SYSTEM = set("""
+    assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h
+    setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
+    stdlib.h stdnoreturn.h string.h time.h wchar.h
+    dirent.h fcntl.h poll.h pthread.h sched.h spawn.h strings.h termios.h unistd.h
+    sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/stat.h sys/time.h
+    sys/types.h sys/wait.h""".split())
+# Intrinsics and CPU questions belong to the kernels alone.
+MACHINE = {"immintrin.h", "x86intrin.h", "cpuid.h", "arm_neon.h", "sys/auxv.h", "asm/hwcap.h"}
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def includes(path):
+    """(line, kind, target) of every include of a file."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    text = re.sub(r"/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m.group()), text, flags=re.DOTALL)
+    return [(text.count("\n", 0, match.start(2)) + 1, match.group(1), match.group(2))
+            for match in INCLUDE.finditer(text)]
+
+
+def check_system(name, target):
+    """Why a <header> may not stand here, or None. Third-party ones are checked across files."""
+    if any(pattern.match(target) for _, pattern in THIRD_PARTY):
+        return None if name.endswith(".c") else f"third-party header {target} in a header"
+    if target in MACHINE:
+        return None if name.startswith("src/kernels/") else f"{target} outside the kernels"
+    return None if target in SYSTEM else f"unknown header <{target}>"
+
+
+def check_source(name, target):
+    """Why a "header" may not stand in a file of src/, or None."""
+    if target == PUBLIC:
+        return None
+    room, other = name.split("/")[1], target.split("/")[0]
+    if room not in LAYER_OF:
+        return f"room {room} has no layer"
+    if "/" not in target or other not in LAYER_OF:
+        return f'"{target}" is not "room/file.h"'
+    if other != room and LAYER_OF[other] >= LAYER_OF[room]:
+        return f"{room} (layer {LAYER_OF[room]}) includes {other} (layer {LAYER_OF[other]})"
+    return None
+
+
+def check_app(name, target):
+    """Why a "header" may not stand in a file of apps/, or None."""
+    room = name.split("/")[1]
+    if target == PUBLIC or target.split("/")[0] in {room, "common"} and "/" in target:
+        return None
+    return f'"{target}" is neither public, nor of {room}, nor of common'
+
+
+def check(root):
+    """Every violation under root, as printed lines, and how many files were read."""
+    problems, users = [], {}
+    paths = sorted(path for room in ("src", "apps", "include")
+                   for path in (root / room).rglob("*") if path.suffix in {".c", ".h", ".inc"})
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        for line, kind, target in includes(path):
+            if kind == "<":
+                problem = check_system(name, target)
+                for library, pattern in THIRD_PARTY:
+                    if pattern.match(target):
+                        users.setdefault(library, {})[name] = line
+            elif name.startswith("include/"):
+                problem = f'the public header includes "{target}"'
+            elif name.startswith("src/"):
+                problem = check_source(name, target)
+            else:
+                problem = check_app(name, target)
+            if problem:
+                problems.append(f"{name}:{line}: {problem}")
+    for library, files in users.items():
+        for name, line in list(files.items())[1:]:
+            problems.append(f"{name}:{line}: {library} is already included by {next(iter(files))}")
+    return problems, len(paths)
+
+
+def self_test():
+    """Each planted include must be caught, and each lawful one passed."""
+    planted = {
+        "src/base/up.c": ('#include "audio/source.h"', "base (layer 0) includes audio"),
+        "src/audio/side.c": ('#include "text/bpe.h"', "audio (layer 1) includes text"),
+        "src/attic/x.c": ('#include "base/mem.h"', "room attic has no layer"),
+        "src/nn/flat.c": ('#include "mem.h"', 'is not "room/file.h"'),
+        "src/nn/odd.c": ("#include <windows.h>", "unknown header"),
+        "src/nn/simd.c": ("#include <immintrin.h>", "outside the kernels"),
+        "src/model/json.h": ("#include <jansson.h>", "third-party header jansson.h in a header"),
+        "src/text/z2.c": ("#include <zlib.h>", "zlib is already included by"),
+        "apps/cli/deep.c": ('#include "base/mem.h"', "neither public"),
+        "include/amanuensis.h": ('#include "base/mem.h"', "the public header includes"),
+    }
+    lawful = {
+        "src/model/fine.c": '#include "amanuensis.h"\n#include "base/mem.h"\n#include <stdio.h>\n'
+                            '#include "model/other.h"\n/* #include "engine/x.h" */',
+        "src/decoder/z1.c": "#include <zlib.h>",
+        "src/kernels/x86/k.c": "#include <immintrin.h>",
+        "apps/cli/fine.c": '#include "common/options.h"\n#include "amanuensis.h"\n'
+                           '#include "cli/print.h"',
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        for name, text in {**{k: v[0] for k, v in planted.items()}, **lawful}.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text + "\n", encoding="utf-8")
+        problems, _ = check(root)
+    missed = [name for name, (_, message) in planted.items()
+              if not any(line.startswith(name + ":") and message in line for line in problems)]
+    false_alarms = [line for line in problems if line.startswith(tuple(lawful))]
+    for line in missed + false_alarms:
+        print(f"self-test: wrong: {line}")
+    print(f"deps: self-test of {len(planted)} violations")
+    return 1 if missed or false_alarms else 0
+
+
+def main():
+    if "--self-test" in sys.argv[1:]:
+        return self_test()
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
+    problems, n_files = check(root)
+    for line in problems:
+        print(line)
+    print(f"deps: {len(problems)} problems in {n_files} files")
+    return 1 if problems or n_files == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
