@@ -167,8 +167,10 @@ AM_API AM_CHECK_RESULT am_status am_audio_open_pcm(const float *samples, size_t 
                                                    am_audio **audio, am_error *error);
 
 /**
- * Reads up to `capacity` samples; *n_read 0 means the end. A decoding error in the middle of a
- * damaged file ends the audio there (logged as a warning) when samples were read before it.
+ * Reads up to `capacity` samples, at least one; *n_read 0 means the end. Sample n is n / 16000 s
+ * into the file as a player shows it: gaps in the file's time stamps come out as silence. Damaged
+ * parts are passed over and logged as a warning; E_AUDIO when nothing at all could be decoded,
+ * E_IO when the input could not be read to its end.
  */
 AM_API AM_CHECK_RESULT am_status am_audio_read(am_audio *audio, float *samples, size_t capacity,
                                                size_t *n_read, am_error *error);
