@@ -9,6 +9,7 @@
 #define AM_TEXT_TOKENIZER_H
 
 #include "base/buf.h"
+#include "text/languages.h"
 
 typedef struct am_tokenizer am_tokenizer;
 
@@ -36,10 +37,8 @@ void am__tokenizer_free(am_tokenizer **tokenizer);
 const am_special_tokens *am__tokenizer_specials(const am_tokenizer *tokenizer);
 size_t am__tokenizer_size(const am_tokenizer *tokenizer);
 
-/* Token of a language code ("en"), or -1. */
+/* Token of a language code ("en"), or -1: unknown, or an English-only model. */
 int32_t am__tokenizer_language_token(const am_tokenizer *tokenizer, const char *code);
-/* Code of language number 0 … n_languages - 1, in the order of the vocabulary. */
-const char *am__language_code_at(size_t index);
 
 /* A growing list of token ids. */
 typedef struct am_tokens {
@@ -49,12 +48,14 @@ typedef struct am_tokens {
 void am__tokens_free(am_tokens *tokens);
 AM_CHECK_RESULT am_status am__tokens_push(am_tokens *tokens, int32_t id, am_error *error);
 
-/* Appends the tokens of ordinary text (special tokens in it are text, not specials). */
+/* Appends the tokens of ordinary text (special tokens in it are text, not specials). `tokens` is
+ * unchanged on failure. E_LIMIT past 64 MiB, E_MEMORY. */
 AM_CHECK_RESULT am_status am__tokenizer_encode(const am_tokenizer *tokenizer, const char *text,
                                                size_t n_bytes, am_tokens *tokens, am_error *error);
 
 /* Appends the bytes of tokens below eot (specials and timestamps are skipped). The bytes may end
- * inside a code point: am__utf8_repair where text leaves the library. */
+ * inside a code point: am__utf8_repair where text leaves the library. E_ARG for an id outside the
+ * vocabulary. */
 AM_CHECK_RESULT am_status am__tokenizer_decode(const am_tokenizer *tokenizer, const int32_t *ids,
                                                size_t n, am_buf *text, am_error *error);
 
@@ -67,18 +68,22 @@ const int32_t *am__tokenizer_blank(const am_tokenizer *tokenizer, size_t *n);
 
 /* One word of a token sequence for word times. */
 typedef struct am_token_word {
-    const char *text;   /* borrowed from the am_token_words; UTF-8, repaired */
+    const char *text;       /* borrowed from the am_token_words; UTF-8, repaired */
     size_t first, n_tokens; /* in the given ids */
 } am_token_word;
 
 typedef struct am_token_words {
     am_token_word *words;
     size_t n_words;
-    am_buf text; /* owns the words' texts */
+    char *text; /* the words' texts, each with its zero */
 } am_token_words;
 
-/* openai/whisper's split_to_word_tokens: by spaces, or by code points for languages written
- * without them (zh, ja, th, lo, my, yue). */
+/*
+ * openai/whisper's split_to_word_tokens: by spaces, or by code points for languages written
+ * without them (zh, ja, th, lo, my, yue); `language` NULL means by spaces. Special tokens are
+ * words by themselves, with their text. Every token is in exactly one word, in order, and no
+ * word ends inside a code point. `words` is written only on AM_OK.
+ */
 AM_CHECK_RESULT am_status am__tokenizer_split_words(const am_tokenizer *tokenizer,
                                                     const int32_t *ids, size_t n,
                                                     const char *language, am_token_words *words,

@@ -1,0 +1,20 @@
+/*
+ * How well a text compresses: the gate against a decoder that repeats itself. The ratio is the
+ * original's, len(text) / len(zlib.compress(text)), so zlib itself computes it.
+ * One compressor per thread: it keeps zlib's workspace (260 KiB) from call to call.
+ */
+#ifndef AM_TEXT_COMPRESS_H
+#define AM_TEXT_COMPRESS_H
+
+#include "base/mem.h"
+
+typedef struct am_compressor am_compressor;
+
+AM_CHECK_RESULT am_status am__compressor_new(am_compressor **compressor, am_error *error);
+void am__compressor_free(am_compressor **compressor);
+
+/* 0 for an empty text, as in the original. Allocates nothing. E_LIMIT past 1 GiB. */
+AM_CHECK_RESULT am_status am__compression_ratio(am_compressor *compressor, const char *text,
+                                                size_t n_bytes, double *ratio, am_error *error);
+
+#endif
