@@ -7,7 +7,12 @@
 
 #include "base/utf8.h"
 
-typedef enum am_char_class { AM_CHAR_OTHER, AM_CHAR_LETTER, AM_CHAR_NUMBER, AM_CHAR_SPACE } am_char_class;
+typedef enum am_char_class {
+    AM_CHAR_OTHER,
+    AM_CHAR_LETTER,
+    AM_CHAR_NUMBER,
+    AM_CHAR_SPACE,
+} am_char_class;
 
 /* Space is the property White_Space: what \s means in the split's regular expression. */
 am_char_class am__unicode_class(uint32_t code);
