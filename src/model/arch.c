@@ -64,18 +64,18 @@ static const char *shape_text(const am_raw_tensor *tensor, char *text, size_t si
     return text;
 }
 
-am_status am__raw_check_size(const am_raw_tensor *tensor, const char *source, am_error *error) {
-    char shape[128];
-    size_t n_bytes = tensor->rank == 0 ? 1 : tensor->shape[tensor->rank - 1];
-    n_bytes = am__dtype_row_bytes(tensor->dtype, n_bytes);
-    bool fits = n_bytes > 0;
+am_status am__raw_n_bytes(const am_raw_tensor *tensor, const char *source, size_t *n_bytes,
+                          am_error *error) {
+    char text[128];
+    const size_t n_inner = tensor->rank == 0 ? 1 : tensor->shape[tensor->rank - 1];
+    *n_bytes = am__dtype_row_bytes(tensor->dtype, n_inner);
+    bool fits = *n_bytes > 0 || n_inner == 0;
     for (size_t i = 0; i + 1 < tensor->rank; i++) {
-        fits = fits && am__mul(n_bytes, tensor->shape[i], &n_bytes);
+        fits = fits && am__mul(*n_bytes, tensor->shape[i], n_bytes);
     }
-    if (!fits || n_bytes != tensor->n_bytes) {
-        AM_FAIL(error, AM_E_MODEL, "%s: tensor %s: shape %s of %s does not make %zu bytes", source,
-                tensor->name, shape_text(tensor, shape, sizeof shape), tensor->type,
-                tensor->n_bytes);
+    if (!fits) {
+        AM_FAIL(error, AM_E_MODEL, "%s: tensor %s cannot be %s of %s", source, tensor->name,
+                shape_text(tensor, text, sizeof text), tensor->type);
     }
     return AM_OK;
 }

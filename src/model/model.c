@@ -38,9 +38,14 @@ static am_status read_any(am_model *model, am_error *error) {
     if (stat(model->path, &info) != 0) return am__fail_errno(error, errno, "%s", model->path);
     if (S_ISDIR(info.st_mode)) {
         if (am__file_exists(model->path, "model.bin")) return am__ct2_read(model, error);
-        AM_FAIL(error, AM_E_MODEL, "%s: a folder without model.bin", model->path);
+        if (am__file_exists(model->path, "model.safetensors") ||
+            am__file_exists(model->path, "model.safetensors.index.json")) {
+            return am__safetensors_read(model, error);
+        }
+        AM_FAIL(error, AM_E_MODEL, "%s: a folder without model.bin or model.safetensors",
+                model->path);
     }
-    AM_FAIL(error, AM_E_MODEL, "%s: not a model", model->path);
+    return am__ggml_read(model, error);
 }
 
 am_status am__model_open(const char *path, am_model **model, am_error *error) {

@@ -57,9 +57,9 @@ AM_CHECK_RESULT am_status am__raw_sort(am_raw_list *list, const char *source, am
 am_raw_tensor *am__raw_find(const am_raw_list *list, const char *name);
 void am__raw_free(am_raw_list *list);
 
-/* Checks that shape and dtype take exactly n_bytes. */
-AM_CHECK_RESULT am_status am__raw_check_size(const am_raw_tensor *tensor, const char *source,
-                                             am_error *error);
+/* Bytes that shape and dtype take; E_MODEL when they overflow or do not fill whole blocks. */
+AM_CHECK_RESULT am_status am__raw_n_bytes(const am_raw_tensor *tensor, const char *source,
+                                          size_t *n_bytes, am_error *error);
 
 /* Where a format keeps a role: part `part` of `n_parts` equal row ranges of a tensor, 0: whole. */
 typedef struct am_tensor_place {
@@ -112,5 +112,7 @@ AM_CHECK_RESULT am_status am__alignment_heads_set(am_model *model, am_json *pair
 
 /* The readers; `model` has path and arena. */
 AM_CHECK_RESULT am_status am__ct2_read(am_model *model, am_error *error);
+AM_CHECK_RESULT am_status am__ggml_read(am_model *model, am_error *error);
+AM_CHECK_RESULT am_status am__safetensors_read(am_model *model, am_error *error);
 
 #endif

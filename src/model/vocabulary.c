@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "model/reader.h"
+#include "text/tokenizer.h"
 
 #define N_TIMESTAMPS 1501
 #define N_MAPPED (256 + 68)
@@ -159,8 +160,8 @@ done:
 }
 
 am_status am__vocabulary_from_folder(am_model *model, const char *folder, am_error *error) {
-    static const char *const sources[] = {"tokenizer.json", "vocabulary.json", "vocab.json",
-                                          "vocabulary.txt"};
+    static const char *const sources[] = {"vocabulary.json", "vocabulary.txt",
+                                          "tokenizer.json", "vocab.json"};
     byte_map map;
     byte_map_init(&map);
     AM_TRY(am__vocabulary_new(model, error));
@@ -195,7 +196,9 @@ am_status am__vocabulary_finish(am_model *model, am_error *error) {
     const size_t n_languages = n_vocab == 51866 ? 100 : 99;
     AM_TRY(put_special(model, &id, "endoftext", error));
     AM_TRY(put_special(model, &id, "startoftranscript", error));
-    id += n_languages; /* named by the file */
+    for (size_t i = 0; i < n_languages; i++) {
+        AM_TRY(put_special(model, &id, am__language_code_at(i), error));
+    }
     AM_TRY(put_special(model, &id, "translate", error));
     AM_TRY(put_special(model, &id, "transcribe", error));
     AM_TRY(put_special(model, &id, "startoflm", error));

@@ -3,28 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
+#include "files.h"
 #include "model/model.h"
-
-/* A file of the shared data; skips the test when it is absent, fails it in CI. */
-static const char *shared(const char *name) {
-    static char path[4096];
-    const char *root = getenv("AMANUENSIS_SHARED");
-    struct stat info;
-    snprintf(path, sizeof path, "%s/%s", root != NULL ? root : "../shared", name);
-    if (stat(path, &info) == 0) return path;
-    const char *ci = getenv("CI");
-    if (ci != NULL && strcmp(ci, "true") == 0) fail_msg("missing: %s", path);
-    print_message("skipped: no %s\n", path);
-    skip();
-    return path;
-}
 
 static void assert_token(const am_model *model, size_t id, const char *text) {
     size_t n_tokens;
@@ -38,7 +22,7 @@ static void ctranslate2_tiny_en(void **state) {
     (void)state;
     am_model *model = NULL;
     am_error error = {0};
-    const am_status status = am__model_open(shared("models/whisper-tiny.en"), &model, &error);
+    const am_status status = am__model_open(shared_path("models/whisper-tiny.en"), &model, &error);
     if (status != AM_OK) fail_msg("%s", error.detail);
     const am_dims *d = am__model_dims(model);
     assert_int_equal(d->n_mels, 80);
