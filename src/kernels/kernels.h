@@ -1,0 +1,39 @@
+/*
+ * The table of kernels: one implementation of each contract, the best this CPU has. Kernels take
+ * pointers, sizes and distances; they know no model, thread or allocation.
+ */
+#ifndef AM_KERNELS_KERNELS_H
+#define AM_KERNELS_KERNELS_H
+
+#include "kernels/attn_f32.h"
+#include "kernels/fft_f32.h"
+#include "kernels/gemm_f32.h"
+#include "kernels/vector_f32.h"
+
+typedef struct am_kernels {
+    const char *isa; /* "ref", "avx2", "avx512" */
+    struct {
+        size_t mr, nr; /* tile: rows of A, columns of B; nr divides 64 */
+        am_gemm_f32_fn *tile_f32;
+        am_gemm_f16_fn *tile_f16;
+    } gemm;
+    am_layernorm_f32_fn *layernorm_f32;
+    am_softmax_f32_fn *softmax_f32;
+    am_logsumexp_f32_fn *logsumexp_f32;
+    am_argmax_f32_fn *argmax_f32;
+    am_gelu_f32_fn *gelu_f32;
+    am_add_f32_fn *add_f32;
+    am_f16_to_f32_fn *f16_to_f32;
+    am_f32_to_f16_fn *f32_to_f16;
+    am_log10_f32_fn *log10_f32;
+    am_attn_scores_f32_fn *attn_scores_f32;
+    am_attn_mix_f32_fn *attn_mix_f32;
+    am_fft_power_fn *fft_power;
+} am_kernels;
+
+/* The table for am_cpu_flags() as they are now: const, lives for ever. */
+const am_kernels *am__kernels(void);
+
+extern const am_kernels am__kernels_ref;
+
+#endif
