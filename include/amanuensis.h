@@ -142,7 +142,7 @@ typedef struct am_audio_options {
     int channel;            /**< AM_CHANNEL_MIX or 0-based channel number */
     int stream;             /**< audio stream number in the container, -1 = the default one */
     am_pcm_format raw;      /**< not NONE: the input is headerless PCM */
-    int raw_rate;           /**< rate of raw PCM, 1 … 768000; 0 = 16000 */
+    int raw_rate;           /**< rate of raw PCM, 1000 … 768000; 0 = 16000 */
     int raw_channels;       /**< channels of raw PCM, 1 … 64; 0 = 1 */
 } am_audio_options;
 

@@ -5,6 +5,7 @@
 #include "audio/input.h"
 #include "audio/source.h"
 
+#define RAW_RATE_MIN 1000
 #define RAW_RATE_MAX 768000
 #define RAW_CHANNELS_MAX 64
 
@@ -30,8 +31,9 @@ static am_status check_options(const am_audio_options *given, am_audio_options *
         options->raw != AM_PCM_F32LE) {
         AM_FAIL(error, AM_E_ARG, "raw format %d: unknown", (int)options->raw);
     }
-    if (options->raw_rate < 1 || options->raw_rate > RAW_RATE_MAX) {
-        AM_FAIL(error, AM_E_ARG, "raw rate %d: not in 1 … %d", options->raw_rate, RAW_RATE_MAX);
+    if (options->raw_rate < RAW_RATE_MIN || options->raw_rate > RAW_RATE_MAX) {
+        AM_FAIL(error, AM_E_ARG, "raw rate %d: not in %d … %d", options->raw_rate, RAW_RATE_MIN,
+                RAW_RATE_MAX);
     }
     if (options->raw_channels < 1 || options->raw_channels > RAW_CHANNELS_MAX) {
         AM_FAIL(error, AM_E_ARG, "%d raw channels: not in 1 … %d", options->raw_channels,

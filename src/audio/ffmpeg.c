@@ -31,6 +31,7 @@
 
 #define IO_BUFFER_BYTES 32768
 #define CHANNELS_MAX 64             /* of libswresample */
+#define RATE_MIN 1000               /* below, it is not sound; a few bytes would last for days */
 #define FRAME_SAMPLES_MAX (1 << 22) /* what one frame may decode to, per channel */
 #define ERRORS_IN_A_ROW_MAX 64      /* without one decoded frame between */
 #define START_GAP_MIN_S 0.02        /* below: rounding of the container's clock */
@@ -170,7 +171,7 @@ static void feed_decoder(ffmpeg_audio *a) {
 
 static bool frame_is_usable(const AVFrame *frame) {
     return frame->nb_samples > 0 && frame->nb_samples <= FRAME_SAMPLES_MAX &&
-           frame->sample_rate > 0 && frame->ch_layout.nb_channels > 0 &&
+           frame->sample_rate >= RATE_MIN && frame->ch_layout.nb_channels > 0 &&
            frame->ch_layout.nb_channels <= CHANNELS_MAX;
 }
 

@@ -16,9 +16,11 @@ static am_status pcm_read(am_audio *audio, float *samples, size_t capacity, size
     (void)error;
     pcm_audio *pcm = (pcm_audio *)audio;
     const size_t n = pcm->n_left < capacity ? pcm->n_left : capacity;
-    if (n > 0) memcpy(samples, pcm->samples, n * sizeof *samples);
-    pcm->samples += n;
-    pcm->n_left -= n;
+    if (n > 0) {
+        memcpy(samples, pcm->samples, n * sizeof *samples);
+        pcm->samples += n;
+        pcm->n_left -= n;
+    }
     *n_read = n;
     return AM_OK;
 }
