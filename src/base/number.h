@@ -1,0 +1,16 @@
+/* Numbers as text, the same in every locale. */
+#ifndef AM_BASE_NUMBER_H
+#define AM_BASE_NUMBER_H
+
+#include <stddef.h>
+
+#define AM_NUMBER_TEXT_MAX 32
+
+/*
+ * Writes a finite number as Python's repr does: the fewest digits that read back as the same
+ * double, an exponent below 1e-4 and from 1e16 on, else at least one decimal ("0.1", "5.0",
+ * "1e-05"). Returns the length without the final zero.
+ */
+size_t am__format_double(double value, char text[AM_NUMBER_TEXT_MAX]);
+
+#endif
