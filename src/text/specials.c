@@ -21,8 +21,8 @@ static int32_t n_language_ids(const am_special_tokens *specials) {
 
 am_status am__specials_of(size_t n_tokens, am_special_tokens *specials, am_error *error) {
     if (n_tokens < 51864 || n_tokens > 51866) {
-        AM_FAIL(error, AM_E_UNSUPPORTED,
-                "vocabulary of %zu tokens: expected 51864, 51865 or 51866", n_tokens);
+        AM_FAIL(error, AM_E_UNSUPPORTED, "vocabulary of %zu tokens: expected 51864, 51865 or 51866",
+                n_tokens);
     }
     const bool multilingual = n_tokens > 51864;
     const int32_t n_languages = n_tokens == 51866 ? 100 : 99;
@@ -77,10 +77,10 @@ int32_t am__tokenizer_language_token(const am_tokenizer *tokenizer, const char *
 
 /* Symbols that transcripts use for what is not said: "[DAVID]", "( music )", "♪♪♪". */
 static const char *const non_speech_symbols[] = {
-    "\"",  "#",   "(",  ")",  "*",  "+",   "/",    ":",    ";",   "<",   "=",  ">",  "@",
-    "[",   "\\",  "]",  "^",  "_",  "`",   "{",    "|",    "}",   "~",   "「", "」", "『",
-    "』",  "<<",  ">>", "<<<", ">>>", "--", "---", "-(",   "-[",  "('",  "(\"", "((", "))",
-    "(((", ")))", "[[", "]]", "{{", "}}",  "♪♪", "♪♪♪",
+    "\"",  "#",  "(",  ")",   "*",   "+",   "/",   ":",  ";",   "<",  "=",   ">",
+    "@",   "[",  "\\", "]",   "^",   "_",   "`",   "{",  "|",   "}",  "~",   "「",
+    "」",  "『", "』", "<<",  ">>",  "<<<", ">>>", "--", "---", "-(", "-[",  "('",
+    "(\"", "((", "))", "(((", ")))", "[[",  "]]",  "{{", "}}",  "♪♪", "♪♪♪",
 };
 
 /* Where a note takes several tokens its first one goes: U+2640 … U+267F share two bytes, and
@@ -120,12 +120,11 @@ am_status am__find_suppressed(am_tokenizer *tokenizer, am_error *error) {
     AM_TRY_DONE(add_symbol(tokenizer, " ", "'", true, &scratch, error));
     for (size_t p = 0; p < 2; p++) {
         for (size_t i = 0; i < sizeof non_speech_symbols / sizeof non_speech_symbols[0]; i++) {
-            AM_TRY_DONE(add_symbol(tokenizer, prefixes[p], non_speech_symbols[i], false, &scratch,
-                                   error));
+            AM_TRY_DONE(
+                add_symbol(tokenizer, prefixes[p], non_speech_symbols[i], false, &scratch, error));
         }
         for (size_t i = 0; i < sizeof note_symbols / sizeof note_symbols[0]; i++) {
-            AM_TRY_DONE(
-                add_symbol(tokenizer, prefixes[p], note_symbols[i], true, &scratch, error));
+            AM_TRY_DONE(add_symbol(tokenizer, prefixes[p], note_symbols[i], true, &scratch, error));
         }
     }
     qsort(tokenizer->non_speech, tokenizer->n_non_speech, sizeof tokenizer->non_speech[0],

@@ -91,8 +91,8 @@ static am_status index_tokens(am_tokenizer *tokenizer, am_error *error) {
     return AM_OK;
 }
 
-am_status am__tokenizer_new(const am_token_bytes *tokens, size_t n_tokens,
-                            am_tokenizer **tokenizer, am_error *error) {
+am_status am__tokenizer_new(const am_token_bytes *tokens, size_t n_tokens, am_tokenizer **tokenizer,
+                            am_error *error) {
     am_status status = AM_OK;
     am_tokenizer *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));

@@ -4,7 +4,8 @@
 
 #include "text/tokenizer.h"
 
-#define AM_NON_SPEECH_MAX 128 /* 50 symbols, each with and without a space before it, fewer found */
+#define AM_NON_SPEECH_MAX 128 /* 50 symbols, each with and without a space before it, fewer found  \
+                               */
 #define AM_SPECIAL_TEXT_MAX 32
 
 struct am_tokenizer {

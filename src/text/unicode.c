@@ -61,8 +61,7 @@ am_text_span am__unicode_strip(const char *text, size_t n) {
     for (size_t at = 0; at < left.n_bytes;) {
         uint32_t code;
         bool truncated;
-        const size_t length =
-            am__utf8_decode(left.text + at, left.n_bytes - at, &code, &truncated);
+        const size_t length = am__utf8_decode(left.text + at, left.n_bytes - at, &code, &truncated);
         at += length > 0 ? length : 1;
         if (length == 0 || !am__unicode_python_space(code)) end = at;
     }

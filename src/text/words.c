@@ -53,8 +53,8 @@ static size_t border_from(const am_buf *text, size_t from, size_t to) {
     while (at < to) {
         uint32_t code;
         bool truncated;
-        const size_t length = am__utf8_decode(text->data + at, text->n_bytes - at, &code,
-                                              &truncated);
+        const size_t length =
+            am__utf8_decode(text->data + at, text->n_bytes - at, &code, &truncated);
         at += length > 0 ? length : 1;
     }
     return at;
@@ -77,8 +77,7 @@ static size_t find_ranges(const am_tokenizer *tokenizer, const int32_t *ids, siz
         const size_t n_bytes = subword.end_byte - subword.first_byte;
         const bool begins_word = n_ranges == 0 || !by_spaces ||
                                  ids[subword.first] >= tokenizer->specials.eot ||
-                                 (n_bytes > 0 && bytes[0] == ' ') ||
-                                 is_punctuation(bytes, n_bytes);
+                                 (n_bytes > 0 && bytes[0] == ' ') || is_punctuation(bytes, n_bytes);
         if (begins_word) {
             ranges[n_ranges++] = subword;
         } else {
@@ -108,8 +107,7 @@ static am_status fill_words(const am_buf *text, const word_range *ranges, am_tok
 }
 
 am_status am__tokenizer_split_words(const am_tokenizer *tokenizer, const int32_t *ids, size_t n,
-                                    const char *language, am_token_words *words,
-                                    am_error *error) {
+                                    const char *language, am_token_words *words, am_error *error) {
     am_status status = AM_OK;
     am_buf text;
     am_token_words found = {0};

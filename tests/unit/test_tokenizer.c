@@ -383,8 +383,7 @@ static void special_texts_equal_the_models(void **state) {
     int32_t ids[1608];
     const size_t n_ids = sizeof ids / sizeof ids[0];
     for (size_t i = 0; i < n_ids; i++) ids[i] = 50256 + (int32_t)i;
-    assert_int_equal(am__tokenizer_split_words(t.tokenizer, ids, n_ids, NULL, &words, NULL),
-                     AM_OK);
+    assert_int_equal(am__tokenizer_split_words(t.tokenizer, ids, n_ids, NULL, &words, NULL), AM_OK);
     assert_int_equal(words.n_words, n_ids);
     for (size_t i = 0; i < n_ids; i++) {
         const am_token_bytes *token = &t.tokens[ids[i]];
@@ -444,9 +443,9 @@ static void assert_whole_utf8(const char *text) {
 static void assert_words_partition(const am_tokenizer *tokenizer, const am_tokens *tokens,
                                    const char *language, const char *valid_text, size_t n) {
     am_token_words words;
-    assert_int_equal(am__tokenizer_split_words(tokenizer, tokens->ids, tokens->n, language, &words,
-                                               NULL),
-                     AM_OK);
+    assert_int_equal(
+        am__tokenizer_split_words(tokenizer, tokens->ids, tokens->n, language, &words, NULL),
+        AM_OK);
     size_t first = 0;
     size_t at = 0;
     for (size_t i = 0; i < words.n_words; i++) {
