@@ -6,9 +6,13 @@
 
 #include "base/mem.h"
 
+/* Set when memory ran out: the parser reports most failed allocations as bad syntax. */
+static _Thread_local bool out_of_memory;
+
 static void *allocate(size_t n_bytes) {
     unsigned char *block = NULL;
-    return AM_NEW_RAW(&block, n_bytes, NULL) == AM_OK ? block : NULL;
+    if (AM_NEW_RAW(&block, n_bytes, NULL) != AM_OK) out_of_memory = true;
+    return block;
 }
 
 static pthread_once_t allocator_once = PTHREAD_ONCE_INIT;
@@ -29,9 +33,10 @@ am_status am__json_parse(const char *text, size_t n, const char *source, am_stat
                          am_json **json, am_error *error) {
     pthread_once(&allocator_once, route_memory);
     json_error_t problem;
+    out_of_memory = false;
     json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &problem);
     if (root == NULL) {
-        if (json_error_code(&problem) == json_error_out_of_memory) {
+        if (out_of_memory) {
             AM_FAIL(error, AM_E_MEMORY, "%s: no memory for its JSON", source);
         }
         AM_FAIL(error, bad, "%s: line %d, column %d: %s", source, problem.line, problem.column,

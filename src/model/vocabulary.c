@@ -185,14 +185,15 @@ static am_status put_special(am_model *model, size_t *id, const char *name, am_e
 
 am_status am__vocabulary_finish(am_model *model, am_error *error) {
     const size_t n_vocab = (size_t)model->dims.n_vocab;
-    if (n_vocab < 51864 || n_vocab > 51866) return AM_OK;
-    size_t id = n_vocab == 51864 ? 50256 : 50257; /* end of text */
+    const bool published = n_vocab >= 51864 && n_vocab <= 51866;
+    size_t id = !published ? n_vocab : n_vocab == 51864 ? 50256 : 50257; /* end of text */
     for (size_t i = 0; i < id; i++) {
         if (model->vocabulary[i].bytes == NULL) {
             AM_FAIL(error, AM_E_MODEL, "%s: token %zu of the vocabulary is missing", model->path,
                     i);
         }
     }
+    if (!published) return AM_OK;
     const size_t n_languages = n_vocab == 51866 ? 100 : 99;
     AM_TRY(put_special(model, &id, "endoftext", error));
     AM_TRY(put_special(model, &id, "startoftranscript", error));

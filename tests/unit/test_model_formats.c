@@ -15,7 +15,8 @@
 #include <cmocka.h>
 
 #include "encode.h"
-#include "files.h"
+#include "scratch.h"
+#include "support/shared.h"
 #include "weights.h"
 
 static const am_dims tiny_dims = {
@@ -28,6 +29,13 @@ static am_model *open_model(const char *path) {
     am_error error = {0};
     if (am__model_open(path, &model, &error) != AM_OK) fail_msg("%s", error.detail);
     return model;
+}
+
+/* Opens a model of the shared data, or skips the test. */
+static am_model *open_shared(const char *name) {
+    const char *path = shared_path(name);
+    if (path == NULL) skip();
+    return open_model(path);
 }
 
 static const am_tensor *tensor_of(const am_model *model, tensor_id id) {
@@ -227,7 +235,7 @@ static void published_geometries_agree(void **state) {
 
 static void real_weights_agree(void **state) {
     (void)state;
-    am_model *model = open_model(shared_path("models/whisper-tiny.en"));
+    am_model *model = open_shared("models/whisper-tiny.en");
     const weights w = weights_of_model(model);
     assert_formats_agree(&w);
     am__model_close(&model);
@@ -236,8 +244,8 @@ static void real_weights_agree(void **state) {
 /* whisper.cpp's own q5_0 of the same model: the quantised matrices are near, the rest is equal. */
 static void real_q5_0_is_near(void **state) {
     (void)state;
-    am_model *truth = open_model(shared_path("models/whisper-tiny.en"));
-    am_model *model = open_model(shared_path("models/ggml-tiny.en-q5_0.bin"));
+    am_model *truth = open_shared("models/whisper-tiny.en");
+    am_model *model = open_shared("models/ggml-tiny.en-q5_0.bin");
     const weights w = weights_of_model(truth);
     comparison c = {model, &w, 0.1};
     for_each_tensor(am__model_dims(model), compare_tensor, &c);

@@ -1,0 +1,257 @@
+/*
+ * Damaged model files, of every format: cut at every byte, bits flipped, a failing allocation at
+ * every place. Each must end in the right status, give back all memory, and never read outside
+ * the file (which sanitizers watch).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "scratch.h"
+#include "weights.h"
+
+/* The smallest geometry the readers accept. */
+static const am_dims dims = {
+    .n_mels = 80, .n_vocab = 32, .d_model = 64, .n_encoder_layers = 1, .n_decoder_layers = 1,
+    .n_audio_ctx = 2, .n_text_ctx = 2,
+};
+
+/* An allocator that counts, and fails from one allocation on. */
+static struct {
+    long n_live;
+    long n_until_failure; /* < 0: never */
+} heap = {0, -1};
+
+static void *count_allocate(void *user, size_t size, size_t alignment) {
+    (void)user;
+    if (heap.n_until_failure == 0) return NULL;
+    if (heap.n_until_failure > 0) heap.n_until_failure--;
+    void *block = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (block != NULL) heap.n_live++;
+    return block;
+}
+
+static void count_release(void *user, void *block) {
+    (void)user;
+    heap.n_live--;
+    free(block);
+}
+
+static int count_heap(void **state) {
+    (void)state;
+    static const am_allocator counting = {count_allocate, count_release, NULL};
+    am_set_allocator(&counting);
+    return 0;
+}
+
+static int restore_heap(void **state) {
+    am_set_allocator(NULL);
+    return scratch_teardown(state);
+}
+
+/* Reads every tensor, so that one that lies outside the file is noticed. */
+static void read_all(const am_model *model) {
+    const am_dims *d = am__model_dims(model);
+    float *row = calloc((size_t)d->d_ff + (size_t)d->n_mels * 3 + (size_t)d->d_model * 3,
+                        sizeof *row);
+    for (int role = 0; role < AM_N_GLOBAL_ROLES; role++) {
+        const am_tensor *tensor = am__model_global(model, (am_global_role)role);
+        for (size_t i = 0; i < tensor->n_rows; i++) am__tensor_rows_f32(tensor, i, 1, row);
+    }
+    for (int role = 0; role < AM_N_LAYER_ROLES; role++) {
+        const am_tensor *tensor = am__model_layer(model, true, 0, (am_layer_role)role);
+        for (size_t i = 0; i < tensor->n_rows; i++) am__tensor_rows_f32(tensor, i, 1, row);
+    }
+    free(row);
+}
+
+/* Opens, reads and closes; the memory must all be back. */
+static am_status try_model(const char *path, am_error *error) {
+    am_model *model = NULL;
+    *error = (am_error){0};
+    const am_status status = am__model_open(path, &model, error);
+    if (status == AM_OK) {
+        read_all(model);
+    } else {
+        assert_null(model);
+        assert_true(error->detail[0] != '\0');
+    }
+    am__model_close(&model);
+    assert_int_equal(heap.n_live, 0);
+    return status;
+}
+
+typedef enum format { GGML, CT2, SAFETENSORS, N_FORMATS } format;
+
+/* Writes the small model; `model` is what to open, `file` where the weights are. */
+static void write_small(format which, char model[static 4096], char file[static 4096]) {
+    const weights w = weights_random(&dims, 7);
+    switch (which) {
+    case GGML:
+        scratch_path("small.ggml", model, 4096);
+        scratch_path("small.ggml", file, 4096);
+        weights_write_ggml(&w, AM_DTYPE_Q4_0, model);
+        break;
+    case CT2:
+        scratch_path("small.ct2", model, 4096);
+        scratch_path("small.ct2/model.bin", file, 4096);
+        weights_write_ct2(&w, AM_DTYPE_I8_ROWS, model);
+        break;
+    case SAFETENSORS:
+    case N_FORMATS:
+        scratch_path("small.hf", model, 4096);
+        scratch_path("small.hf/model.safetensors", file, 4096);
+        weights_write_safetensors(&w, AM_DTYPE_F16, 1, model);
+        break;
+    }
+}
+
+static off_t size_of(const char *path) {
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    return info.st_size;
+}
+
+/* Cuts from the end, which needs no rewriting. `stride` 1 is every byte. */
+static void cut_everywhere(format which, off_t stride_in_data) {
+    char model[4096], file[4096];
+    am_error error;
+    write_small(which, model, file);
+    assert_int_equal(try_model(model, &error), AM_OK);
+    off_t size = size_of(file);
+    long n_cuts = 0;
+    while (size > 0) {
+        /* Behind a safetensors header all cuts are alike: the last tensor is not whole. */
+        size -= which == SAFETENSORS && size > 16384 ? stride_in_data : 1;
+        assert_int_equal(truncate(file, size), 0);
+        const am_status status = try_model(model, &error);
+        if (status != AM_E_MODEL) {
+            fail_msg("cut at byte %lld: %s %s", (long long)size, am_status_name(status),
+                     error.detail);
+        }
+        n_cuts++;
+    }
+    print_message("%ld cuts\n", n_cuts);
+    assert_true(n_cuts > 10000);
+}
+
+static void ggml_cut(void **state) {
+    (void)state;
+    cut_everywhere(GGML, 1);
+}
+
+static void ctranslate2_cut(void **state) {
+    (void)state;
+    cut_everywhere(CT2, 1);
+}
+
+static void safetensors_cut(void **state) {
+    (void)state;
+    cut_everywhere(SAFETENSORS, 61);
+}
+
+/* The text files beside the weights, too. */
+static void companions_cut(void **state) {
+    (void)state;
+    static const struct {
+        format which;
+        const char *file;
+    } rows[] = {
+        {CT2, "small.ct2/config.json"},
+        {CT2, "small.ct2/vocabulary.txt"},
+        {SAFETENSORS, "small.hf/config.json"},
+        {SAFETENSORS, "small.hf/tokenizer.json"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char model[4096], file[4096];
+        am_error error;
+        write_small(rows[i].which, model, file);
+        scratch_path(rows[i].file, file, sizeof file);
+        /* The final newline is no part of the value. */
+        for (off_t size = size_of(file) - 2; size >= 0; size--) {
+            assert_int_equal(truncate(file, size), 0);
+            const am_status status = try_model(model, &error);
+            if (status != AM_E_MODEL) {
+                fail_msg("%s cut at byte %lld: %s", rows[i].file, (long long)size,
+                         am_status_name(status));
+            }
+        }
+    }
+}
+
+static void flip_bytes(format which) {
+    enum { N_ROUNDS = 3000 };
+    char model[4096], path[4096];
+    am_error error;
+    am_rng rng;
+    int n_refused = 0;
+    write_small(which, model, path);
+    const uint64_t size = (uint64_t)size_of(path);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    am__rng_seed(&rng, 11);
+    for (int round = 0; round < N_ROUNDS; round++) {
+        /* Half of them near the start, where the structure is. */
+        const uint64_t limit = round % 2 == 0 ? 4096 : size;
+        const long place = (long)am__rng_below(&rng, limit);
+        const int mask = (int)am__rng_below(&rng, 255) + 1;
+        assert_int_equal(fseek(file, place, SEEK_SET), 0);
+        const int kept = fgetc(file);
+        assert_int_equal(fseek(file, place, SEEK_SET), 0);
+        assert_int_equal(fputc(kept ^ mask, file), kept ^ mask);
+        assert_int_equal(fflush(file), 0);
+        const am_status status = try_model(model, &error);
+        if (status != AM_OK && status != AM_E_MODEL && status != AM_E_UNSUPPORTED) {
+            fail_msg("byte %ld ^ %d: %s %s", place, mask, am_status_name(status), error.detail);
+        }
+        n_refused += status != AM_OK;
+        assert_int_equal(fseek(file, place, SEEK_SET), 0);
+        assert_int_equal(fputc(kept, file), kept);
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(try_model(model, &error), AM_OK);
+    assert_true(n_refused > N_ROUNDS / 100);
+}
+
+static void bytes_flipped(void **state) {
+    (void)state;
+    for (int which = 0; which < N_FORMATS; which++) flip_bytes((format)which);
+}
+
+static void allocation_fails(void **state) {
+    (void)state;
+    for (int which = 0; which < N_FORMATS; which++) {
+        char model[4096], file[4096];
+        am_error error;
+        write_small((format)which, model, file);
+        am_status status = AM_E_MEMORY;
+        long n = 0;
+        for (; status != AM_OK; n++) {
+            heap.n_until_failure = n;
+            status = try_model(model, &error);
+            if (status != AM_OK && status != AM_E_MEMORY) {
+                fail_msg("allocation %ld: %s %s", n, am_status_name(status), error.detail);
+            }
+        }
+        heap.n_until_failure = -1;
+        assert_true(n > 3);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ggml_cut),         cmocka_unit_test(ctranslate2_cut),
+        cmocka_unit_test(safetensors_cut),  cmocka_unit_test(companions_cut),
+        cmocka_unit_test(bytes_flipped),    cmocka_unit_test(allocation_fails),
+    };
+    return cmocka_run_group_tests(tests, count_heap, restore_heap);
+}
