@@ -3,7 +3,7 @@
  *
  * C[m, n] = A[m, k] B[k, n] + init, m <= mr, n <= nr. A and C are row-major with distances lda and
  * ldc in floats; rows of A may overlap (lda < k: convolutions). B is one packed panel [k][nr] whose
- * columns beyond n are zero. With `accumulate`, C += A B and init is NULL; without, init [nr] starts
+ * columns beyond n are zero. With `accumulate`, C += A B and init is NULL; else init [nr] starts
  * each row, or zeros where it is NULL. Exactly m rows of n columns of C are written. k may be 0.
  *
  * The f16 form has the panel in IEEE binary16: the same arithmetic on exactly converted values, for

@@ -14,7 +14,7 @@ uint16_t half_of_float(float value) {
         half = 0x7e00u;
     } else if (magnitude >= 0x477ff000u) { /* 65520 rounds to infinity */
         half = 0x7c00u;
-    } else if (magnitude >= 0x38800000u) { /* normal: rounding may carry into the exponent */
+    } else if (magnitude >= 0x38800000u) { /* normal: a carry of rounding may raise the exponent */
         half = ((magnitude + 0xfffu + (magnitude >> 13 & 1u)) >> 13) - (112u << 10);
     } else { /* subnormal: multiples of 2^-24, ties to even */
         half = (uint32_t)nearbyintf(fabsf(value) * 0x1p24f);

@@ -77,7 +77,7 @@ static am_f16 to_f16(float value) {
     memcpy(&bits, &value, sizeof bits);
     const uint32_t sign = (bits >> 16) & 0x8000u;
     const uint32_t size = bits & 0x7fffffffu;
-    if (size > 0x7f800000u) return (am_f16)(sign | 0x7e00u | ((size >> 13) & 0x3ffu)); /* quiet NaN */
+    if (size > 0x7f800000u) return (am_f16)(sign | 0x7e00u | ((size >> 13) & 0x3ffu)); /* NaN */
     if (size >= 0x477ff000u) return (am_f16)(sign | 0x7c00u); /* 65520 and above */
     if (size < 0x38800000u) { /* below 2^-14: a multiple of 2^-24 */
         const double steps = rint(fabs((double)value) * 0x1p24);

@@ -1,0 +1,12 @@
+/* The verbs of the command line. Each takes resolved options and returns the exit code. */
+#ifndef AM_CLI_VERBS_H
+#define AM_CLI_VERBS_H
+
+#include "common/options.h"
+
+int verb_transcribe(const options *opts);
+int verb_pull(const options *opts);
+int verb_models(const options *opts);
+int verb_bench(const options *opts);
+
+#endif

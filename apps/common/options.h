@@ -1,0 +1,114 @@
+/*
+ * The typed options of all programs: one table (option_table.c) with name, type, bounds, help and
+ * key feeds command line flags, AMANUENSIS_* variables and, by the same options_set, any other
+ * source of name = value pairs. Defaults are the library's own (am_params_init and its kin).
+ * Precedence: flags, then environment, then defaults. The only place that reads the environment.
+ */
+#ifndef AM_COMMON_OPTIONS_H
+#define AM_COMMON_OPTIONS_H
+
+#include <stdio.h>
+
+#include "amanuensis.h"
+
+#define OPTION_NAME_BYTES 64 /* longest name or variable, with its zero */
+
+/* Which verbs an option belongs to. */
+#define VERB_TRANSCRIBE (1u << 0)
+#define VERB_PULL (1u << 1)
+#define VERB_MODELS (1u << 2)
+#define VERB_BENCH (1u << 3)
+#define VERB_HELP (1u << 4)
+#define VERB_VERSION (1u << 5)
+#define VERB_ALL (~0u)
+
+typedef enum option_type {
+    OPTION_BOOL,     /* True/False, yes/no, on/off, 1/0; alone on the command line: true */
+    OPTION_INT,      /* int */
+    OPTION_SEED,     /* uint64_t */
+    OPTION_REAL,     /* double */
+    OPTION_TEXT,     /* const char *, borrowed from argv or the environment */
+    OPTION_CHOICE,   /* an enum: position in `choices` */
+    OPTION_LANGUAGE, /* const char *: a language code, or NULL for "auto" */
+    OPTION_FORMATS,  /* unsigned: bit AM_FORMAT_X of each format in a comma-separated list */
+} option_type;
+
+typedef struct option_spec {
+    const char *name; /* canonical, with underscores; '-' is taken for '_' */
+    char letter;      /* short form, 0 = none */
+    option_type type;
+    unsigned verbs;
+    size_t offset; /* of the field in struct options */
+    double min, max;
+    bool takes_none;      /* the word None is allowed and means `none` */
+    double none;          /* NaN = off, for a threshold */
+    const char *choices;  /* "transcribe|translate" */
+    const char *argument; /* "DIR" in the help */
+    const char *env;      /* variable; NULL = AMANUENSIS_ and the name in capitals */
+    const char *key;      /* in JSON and HTTP fields; NULL = name */
+    const char *help;
+} option_spec;
+
+typedef struct options {
+    /* What the library takes as it is. */
+    am_params params;
+    am_engine_options engine;
+    am_audio_options audio;
+    am_write_options write;
+    am_pull_options pull;
+
+    const char *model;
+    int device;
+    int mode;
+    bool fp16;
+    double temperature;
+    double temperature_increment; /* NaN = no fallback */
+
+    const char *output_dir; /* NULL = not given, "-" = standard output */
+    unsigned formats;       /* 0 = not given */
+    bool verbose;
+    bool quiet;
+
+    int repeat;
+    bool json;
+    bool man;
+    bool help;
+
+    char **inputs; /* positional arguments, moved to the front of argv */
+    int n_inputs;
+} options;
+
+extern const option_spec option_table[];
+extern const size_t n_option_specs;
+
+/* The library's defaults and the programs' own. */
+void options_defaults(options *opts);
+
+/* Defaults, then the environment. Unknown AMANUENSIS_ variables get a warning line. */
+AM_CHECK_RESULT am_status options_init(options *opts, unsigned verb, am_error *error);
+
+/* Flags and inputs of argv[0 … argc-1], the verb already taken off; argv is reordered. */
+AM_CHECK_RESULT am_status options_parse(options *opts, unsigned verb, int argc, char **argv,
+                                        am_error *error);
+
+/* One value from any source; `shown` is what the user wrote, for the message. */
+AM_CHECK_RESULT am_status options_set(options *opts, const option_spec *spec, const char *shown,
+                                      const char *value, am_error *error);
+
+/* Settings that follow from others and rules between them; call after all sources. */
+AM_CHECK_RESULT am_status options_resolve(options *opts, am_error *error);
+
+/* The row of a name ('-' = '_'), or NULL. */
+const option_spec *options_find(const char *name, size_t n);
+
+/* The environment variable of an option: "AMANUENSIS_BEAM_SIZE". */
+void options_variable(const option_spec *spec, char name[OPTION_NAME_BYTES]);
+
+/* The nearest of `n` names within a few edits, or NULL. `at` steps through them. */
+const char *options_nearest(const char *word, const char *(*at)(size_t index), size_t n);
+
+/* Help of the verb's options: plain columns, or roff for the manual page. */
+void options_print_help(FILE *out, unsigned verb);
+void options_print_man(FILE *out);
+
+#endif
