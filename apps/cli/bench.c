@@ -179,7 +179,7 @@ int verb_bench(const options *opts) {
     }
     if (am_engine_open(opts->model, &opts->engine, &engine, &error) != AM_OK ||
         am_session_new(engine, &session, &error) != AM_OK) {
-        exit_code = report_error(NULL, &error);
+        exit_code = report_error(opts->model, &error);
     } else {
         exit_code = measure_all(opts, session, &measured, &error);
     }

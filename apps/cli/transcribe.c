@@ -78,7 +78,7 @@ static bool on_cancel(void *user) {
 }
 
 static void format_clock(double seconds, char *text, size_t size) {
-    const long long ms = (long long)(seconds * 1000 + 0.5);
+    const long long ms = seconds > 0 ? (long long)(seconds * 1000 + 0.5) : 0;
     const long long minutes = ms / 60000;
     if (minutes >= 60) {
         snprintf(text, size, "%02lld:%02lld:%02lld.%03lld", minutes / 60, minutes % 60,
@@ -213,28 +213,39 @@ static am_status choose_output(job *self, am_error *error) {
     return report_fail_errno(error, errno, "cannot write into %s", folder);
 }
 
-static am_status prepare(job *self, am_error *error) {
+static am_status open_engine(job *self, am_error *error) {
     const options *opts = self->opts;
-    if (opts->n_inputs == 0) return report_fail(error, AM_E_ARG, "no input file");
-    REPORT_TRY(choose_output(self, error));
     REPORT_TRY(am_engine_open(opts->model, &opts->engine, &self->engine, error));
     return am_session_new(self->engine, &self->session, error);
+}
+
+static int transcribe_all(job *self, am_error *error) {
+    const options *opts = self->opts;
+    int exit_code = 0;
+    for (int i = 0; i < opts->n_inputs; i++) {
+        const am_status status = transcribe_one(self, i, error);
+        if (status == AM_OK) continue;
+        const char *subject = self->output_failed ? NULL : opts->inputs[i];
+        const int code = report_error(subject, error);
+        if (exit_code == 0) exit_code = code;
+        if (status == AM_E_CANCELLED || self->output_failed) break;
+    }
+    return exit_code;
 }
 
 int verb_transcribe(const options *opts) {
     job self = {.opts = opts};
     am_error error = {.status = AM_OK};
     int exit_code = 0;
-    if (prepare(&self, &error) != AM_OK) {
+    if (opts->n_inputs == 0) {
+        (void)report_fail(&error, AM_E_ARG, "no input file; see `amanuensis help transcribe`");
         exit_code = report_error(NULL, &error);
+    } else if (choose_output(&self, &error) != AM_OK) {
+        exit_code = report_error(NULL, &error);
+    } else if (open_engine(&self, &error) != AM_OK) {
+        exit_code = report_error(opts->model, &error);
     } else {
-        for (int i = 0; i < opts->n_inputs; i++) {
-            const am_status status = transcribe_one(&self, i, &error);
-            if (status == AM_OK) continue;
-            const int code = report_error(opts->inputs[i], &error);
-            if (exit_code == 0) exit_code = code;
-            if (status == AM_E_CANCELLED || self.output_failed) break;
-        }
+        exit_code = transcribe_all(&self, &error);
     }
     am_session_free(&self.session);
     am_engine_close(&self.engine);

@@ -55,9 +55,12 @@ static void print_line(char *line) {
 int report_error(const char *subject, const am_error *error) {
     const char *message = am_status_message(error->status);
     const char *detail = error->detail;
-    const bool named = subject == NULL || strstr(detail, subject) != NULL;
+    const size_t n = subject != NULL ? strlen(subject) : 0;
+    if (n > 0 && strncmp(detail, subject, n) == 0 && strncmp(detail + n, ": ", 2) == 0) {
+        detail += n + 2;
+    }
     char line[2048];
-    snprintf(line, sizeof line, "%s%s%s%s%s", named ? "" : subject, named ? "" : ": ", message,
+    snprintf(line, sizeof line, "%s%s%s%s%s", n > 0 ? subject : "", n > 0 ? ": " : "", message,
              detail[0] == '\0' ? "" : ": ", detail);
     print_line(line);
     return am_status_exit(error->status);

@@ -13,8 +13,8 @@ am_status report_fail(am_error *error, am_status status, const char *format, ...
 /* Same, with the message of errno value `code` appended; the status follows from it. */
 am_status report_fail_errno(am_error *error, int code, const char *format, ...) AM_PRINTF(3, 4);
 
-/* Prints the error's line; `subject` (a file, a model, or NULL) is left out when the detail names
- * it already. Returns the exit code that belongs to the error. */
+/* Prints the error's line, about `subject` (a file, a model, or NULL); a detail that begins with
+ * the subject does not say it twice. Returns the exit code that belongs to the error. */
 int report_error(const char *subject, const am_error *error);
 
 /* Prints `amanuensis: warning: …`. */
