@@ -34,6 +34,7 @@ typedef struct am_kernels {
 /* The table for am_cpu_flags() as they are now: const, lives for ever. */
 const am_kernels *am__kernels(void);
 
-extern const am_kernels am__kernels_ref;
+extern const am_kernels am__kernels_ref; /* the specification */
+extern const am_kernels am__kernels__avx2;
 
 #endif

@@ -1,0 +1,4 @@
+/* The table of kernels for AVX2 with FMA and F16C. */
+#include "kernels/x86/lanes_avx2.inc"
+
+#include "kernels/simd/table.inc"
