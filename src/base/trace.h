@@ -1,0 +1,35 @@
+/* Time per stage of the pipeline. One session's: not shared between threads. */
+#ifndef AM_BASE_TRACE_H
+#define AM_BASE_TRACE_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+
+/* XX(stage, name): what is timed, in the order of the data path. */
+#define AM_STAGES(XX)                                                                              \
+    XX(AUDIO, "audio and mel")                                                                     \
+    XX(ENCODER, "encoder")                                                                         \
+    XX(CROSS, "cross-attention K/V")                                                               \
+    XX(LANGUAGE, "language detection")                                                             \
+    XX(DECODER, "decoder")                                                                         \
+    XX(WORDS, "word times")
+
+typedef enum am_stage {
+#define AM_STAGE_ENUM(stage, name) AM_STAGE_##stage,
+    AM_STAGES(AM_STAGE_ENUM) AM_N_STAGES
+#undef AM_STAGE_ENUM
+} am_stage;
+
+typedef struct am_trace {
+    double seconds[AM_N_STAGES];
+    uint64_t n_calls[AM_N_STAGES];
+} am_trace;
+
+/* Adds the time since `start` (am__now) to a stage. */
+static inline void am__trace_add(am_trace *trace, am_stage stage, double start) {
+    trace->seconds[stage] += am__now() - start;
+    trace->n_calls[stage]++;
+}
+
+#endif

@@ -1,0 +1,329 @@
+/* Decoder weights and forward pass: see decoder.h. */
+#include "decoder/decoder.h"
+
+#include <string.h>
+
+typedef struct decoder_layer {
+    am_norm attn_norm, cross_norm, mlp_norm;
+    am_linear qkv, out, cross_q, cross_kv, cross_out, fc1, fc2;
+} decoder_layer;
+
+struct am_decoder {
+    am_dims dims;
+    am_linear embedding; /* [n_vocab, d_model]: token embedding and vocabulary projection */
+    float *positions;    /* [n_text_ctx, d_model] */
+    decoder_layer *layers;
+    am_norm norm;
+};
+
+struct am_cross {
+    size_t n_ctx;
+    float *kv; /* [n_layers, n_audio_ctx, 2 * d_model]: keys and values side by side */
+};
+
+struct am_decoder_space {
+    am_kvcache cache;
+    float *x;      /* [n_text_ctx, d_model]: the residual stream */
+    float *normed; /* [n_text_ctx, d_model] */
+    float *wide;   /* [n_text_ctx, 4 * d_model]: qkv, cross queries, or the MLP's hidden layer */
+    float *mixed;  /* [n_text_ctx, d_model]: attention output */
+    float *logits; /* [AM_LOGIT_ROWS_MAX, n_vocab] */
+    am_attention_row *attention; /* [n_text_ctx] */
+    size_t *n_past;              /* [n_text_ctx]: positions a row attends to, itself included */
+    float **capture;             /* [n_text_ctx, n_heads]: see am_attention_row */
+};
+
+static am_status load_linear(am_linear *linear, const am_kernels *kernels, const am_tensor *weight,
+                             const am_tensor *bias, am_error *error) {
+    const am_linear_part part = {weight, bias};
+    return am__linear_init(linear, kernels, &part, 1, AM_WEIGHT_PLAIN, error);
+}
+
+static am_status load_attention(decoder_layer *layer, const am_model *model, int index,
+                                const am_kernels *kernels, am_error *error) {
+#define TENSOR(role) am__model_layer(model, true, index, AM_L_##role)
+    const am_linear_part qkv[] = {
+        {TENSOR(ATTN_Q_W), TENSOR(ATTN_Q_B)},
+        {TENSOR(ATTN_K_W), NULL},
+        {TENSOR(ATTN_V_W), TENSOR(ATTN_V_B)},
+    };
+    const am_linear_part cross_kv[] = {
+        {TENSOR(CROSS_K_W), NULL},
+        {TENSOR(CROSS_V_W), TENSOR(CROSS_V_B)},
+    };
+    AM_TRY(am__norm_init(&layer->attn_norm, TENSOR(ATTN_LN_W), TENSOR(ATTN_LN_B), error));
+    AM_TRY(am__linear_init(&layer->qkv, kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
+    AM_TRY(load_linear(&layer->out, kernels, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
+    AM_TRY(am__norm_init(&layer->cross_norm, TENSOR(CROSS_LN_W), TENSOR(CROSS_LN_B), error));
+    AM_TRY(load_linear(&layer->cross_q, kernels, TENSOR(CROSS_Q_W), TENSOR(CROSS_Q_B), error));
+    AM_TRY(am__linear_init(&layer->cross_kv, kernels, cross_kv, 2, AM_WEIGHT_PLAIN, error));
+    return load_linear(&layer->cross_out, kernels, TENSOR(CROSS_O_W), TENSOR(CROSS_O_B), error);
+}
+
+static am_status load_mlp(decoder_layer *layer, const am_model *model, int index,
+                          const am_kernels *kernels, am_error *error) {
+    AM_TRY(am__norm_init(&layer->mlp_norm, TENSOR(MLP_LN_W), TENSOR(MLP_LN_B), error));
+    AM_TRY(load_linear(&layer->fc1, kernels, TENSOR(FC1_W), TENSOR(FC1_B), error));
+    return load_linear(&layer->fc2, kernels, TENSOR(FC2_W), TENSOR(FC2_B), error);
+#undef TENSOR
+}
+
+static am_status load_decoder(am_decoder *decoder, const am_model *model,
+                              const am_kernels *kernels, am_error *error) {
+#define TENSOR(role) am__model_global(model, AM_T_##role)
+    const am_dims *dims = &decoder->dims;
+    const size_t n_ctx = (size_t)dims->n_text_ctx;
+    AM_TRY(load_linear(&decoder->embedding, kernels, TENSOR(TOKEN_EMB), NULL, error));
+    AM_TRY(AM_NEW_RAW(&decoder->positions, n_ctx * (size_t)dims->d_model, error));
+    am__tensor_rows_f32(TENSOR(DEC_POS), 0, n_ctx, decoder->positions);
+    AM_TRY(am__norm_init(&decoder->norm, TENSOR(DEC_LN_W), TENSOR(DEC_LN_B), error));
+    AM_TRY(AM_NEW(&decoder->layers, (size_t)dims->n_decoder_layers, error));
+    for (int i = 0; i < dims->n_decoder_layers; i++) {
+        AM_TRY(load_attention(&decoder->layers[i], model, i, kernels, error));
+        AM_TRY(load_mlp(&decoder->layers[i], model, i, kernels, error));
+    }
+    return AM_OK;
+#undef TENSOR
+}
+
+am_status am__decoder_new(const am_model *model, const am_kernels *kernels, am_decoder **decoder,
+                          am_error *error) {
+    am_decoder *fresh = NULL;
+    AM_TRY(AM_NEW(&fresh, 1, error));
+    fresh->dims = *am__model_dims(model);
+    const am_status status = load_decoder(fresh, model, kernels, error);
+    if (status != AM_OK) {
+        am__decoder_free(&fresh);
+        return status;
+    }
+    *decoder = fresh;
+    return AM_OK;
+}
+
+void am__decoder_free(am_decoder **decoder) {
+    am_decoder *old = *decoder;
+    if (old == NULL) return;
+    for (int i = 0; old->layers != NULL && i < old->dims.n_decoder_layers; i++) {
+        decoder_layer *layer = &old->layers[i];
+        am_norm *norms[] = {&layer->attn_norm, &layer->cross_norm, &layer->mlp_norm};
+        am_linear *linears[] = {&layer->qkv,       &layer->out, &layer->cross_q, &layer->cross_kv,
+                                &layer->cross_out, &layer->fc1, &layer->fc2};
+        for (size_t n = 0; n < sizeof norms / sizeof *norms; n++) am__norm_free(norms[n]);
+        for (size_t n = 0; n < sizeof linears / sizeof *linears; n++) am__linear_free(linears[n]);
+    }
+    am__free(old->layers);
+    am__linear_free(&old->embedding);
+    am__norm_free(&old->norm);
+    am__free(old->positions);
+    am__free(old);
+    *decoder = NULL;
+}
+
+size_t am__decoder_bytes(const am_decoder *decoder) {
+    size_t n_bytes = am__linear_bytes(&decoder->embedding) +
+                     sizeof(float) * (size_t)decoder->dims.n_text_ctx *
+                         (size_t)decoder->dims.d_model;
+    for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
+        const decoder_layer *layer = &decoder->layers[i];
+        n_bytes += am__linear_bytes(&layer->qkv) + am__linear_bytes(&layer->out) +
+                   am__linear_bytes(&layer->cross_q) + am__linear_bytes(&layer->cross_kv) +
+                   am__linear_bytes(&layer->cross_out) + am__linear_bytes(&layer->fc1) +
+                   am__linear_bytes(&layer->fc2);
+    }
+    return n_bytes;
+}
+
+const am_dims *am__decoder_dims(const am_decoder *decoder) {
+    return &decoder->dims;
+}
+
+am_status am__cross_new(const am_decoder *decoder, am_cross **cross, am_error *error) {
+    const am_dims *dims = &decoder->dims;
+    am_cross *fresh = NULL;
+    AM_TRY(AM_NEW(&fresh, 1, error));
+    const am_status status =
+        AM_NEW(&fresh->kv,
+               (size_t)dims->n_decoder_layers * (size_t)dims->n_audio_ctx * 2 *
+                   (size_t)dims->d_model,
+               error);
+    if (status != AM_OK) {
+        am__cross_free(&fresh);
+        return status;
+    }
+    *cross = fresh;
+    return AM_OK;
+}
+
+void am__cross_free(am_cross **cross) {
+    if (*cross == NULL) return;
+    am__free((*cross)->kv);
+    am__free(*cross);
+    *cross = NULL;
+}
+
+void am__cross_run(const am_decoder *decoder, const am_exec *exec, const float *states,
+                   size_t n_ctx, am_cross *cross) {
+    const size_t d = (size_t)decoder->dims.d_model;
+    cross->n_ctx = n_ctx;
+    for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
+        float *kv = cross->kv + (size_t)i * (size_t)decoder->dims.n_audio_ctx * 2 * d;
+        am__linear_run(&decoder->layers[i].cross_kv, exec, states, d, n_ctx, kv, 2 * d,
+                       AM_EPILOGUE_NONE);
+    }
+}
+
+am_status am__decoder_space_new(const am_decoder *decoder, size_t n_beams,
+                                am_decoder_space **space, am_error *error) {
+    const am_dims *dims = &decoder->dims;
+    const size_t n_rows = (size_t)dims->n_text_ctx;
+    const size_t d = (size_t)dims->d_model;
+    /* A prompt and n_beams continuations; twice the last position while beams change over. */
+    const size_t n_cells = n_rows + n_beams * (n_rows / 2 + 2);
+    am_decoder_space *fresh = NULL;
+    AM_TRY(AM_NEW(&fresh, 1, error));
+    am_status status = AM_OK;
+    AM_TRY_DONE(am__kvcache_init(&fresh->cache, (size_t)dims->n_decoder_layers, n_cells, d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->x, n_rows * d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->normed, n_rows * d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
+    AM_TRY_DONE(AM_NEW(&fresh->mixed, n_rows * d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->logits, AM_LOGIT_ROWS_MAX * (size_t)dims->n_vocab, error));
+    AM_TRY_DONE(AM_NEW(&fresh->attention, n_rows, error));
+    AM_TRY_DONE(AM_NEW(&fresh->n_past, n_rows, error));
+    AM_TRY_DONE(AM_NEW(&fresh->capture, n_rows * (size_t)dims->n_heads, error));
+    *space = fresh;
+    return AM_OK;
+done:
+    am__decoder_space_free(&fresh);
+    return status;
+}
+
+void am__decoder_space_free(am_decoder_space **space) {
+    am_decoder_space *old = *space;
+    if (old == NULL) return;
+    am__kvcache_free(&old->cache);
+    am__free(old->x);
+    am__free(old->normed);
+    am__free(old->wide);
+    am__free(old->mixed);
+    am__free(old->logits);
+    am__free(old->attention);
+    am__free(old->n_past);
+    am__free(old->capture);
+    am__free(old);
+    *space = NULL;
+}
+
+am_kvcache *am__decoder_cache(am_decoder_space *space) {
+    return &space->cache;
+}
+
+/* Position of each row is the end of its sequence; afterwards every row's sequence includes it. */
+static am_status embed(const am_decoder *decoder, const am_exec *exec, am_decoder_space *space,
+                       const am_decoder_row *rows, size_t n_rows, am_error *error) {
+    const size_t d = (size_t)decoder->dims.d_model;
+    for (size_t r = 0; r < n_rows; r++) {
+        float *x = space->x + r * d;
+        const size_t position = rows[r].sequence->n;
+        AM_TRY(am__kvcache_append(&space->cache, rows[r].sequence, error));
+        space->n_past[r] = position + 1;
+        am__linear_weight_row(&decoder->embedding, exec->kernels, (size_t)rows[r].token, x);
+        exec->kernels->add_f32(x, decoder->positions + position * d, d);
+    }
+    return AM_OK;
+}
+
+static void self_attention(const decoder_layer *layer, size_t index, const am_exec *exec,
+                           am_decoder_space *space, const am_decoder_row *rows, size_t n_rows) {
+    const am_kvcache *cache = &space->cache;
+    const size_t d = cache->d_model;
+    float *keys = am__kvcache_keys(cache, index);
+    float *values = am__kvcache_values(cache, index);
+    am__norm_run(&layer->attn_norm, exec, space->x, n_rows, space->normed);
+    am__linear_run(&layer->qkv, exec, space->normed, d, n_rows, space->wide, 3 * d,
+                   AM_EPILOGUE_NONE);
+    for (size_t r = 0; r < n_rows; r++) {
+        const float *qkv = space->wide + r * 3 * d;
+        const size_t cell = (size_t)rows[r].sequence->cells[space->n_past[r] - 1];
+        memcpy(keys + cell * d, qkv + d, d * sizeof *keys);
+        memcpy(values + cell * d, qkv + 2 * d, d * sizeof *values);
+        space->attention[r] = (am_attention_row){
+            .query = qkv,
+            .keys = keys,
+            .values = values,
+            .stride = d,
+            .rows = rows[r].sequence->cells,
+            .n = space->n_past[r],
+            .out = space->mixed + r * d,
+        };
+    }
+    am__attention_rows(exec, space->attention, n_rows, d / AM_HEAD_DIM);
+    am__linear_run(&layer->out, exec, space->mixed, d, n_rows, space->x, d, AM_EPILOGUE_ADD);
+}
+
+/* Points each row's capture entries of this layer at their place in the caller's buffer. */
+static void aim_capture(const am_score_capture *capture, size_t layer, am_decoder_space *space,
+                        size_t n_rows, size_t n_heads) {
+    memset(space->capture, 0, n_rows * n_heads * sizeof *space->capture);
+    for (size_t i = 0; i < capture->n_heads; i++) {
+        if ((size_t)capture->heads[i].layer != layer) continue;
+        for (size_t r = 0; r < n_rows; r++) {
+            space->capture[r * n_heads + (size_t)capture->heads[i].head] =
+                capture->scores + (i * n_rows + r) * capture->n_ctx;
+        }
+    }
+}
+
+static void cross_attention(const am_decoder *decoder, size_t index, const am_exec *exec,
+                            am_decoder_space *space, const am_decoder_row *rows, size_t n_rows,
+                            const am_score_capture *capture) {
+    const decoder_layer *layer = &decoder->layers[index];
+    const size_t d = (size_t)decoder->dims.d_model;
+    const size_t n_heads = (size_t)decoder->dims.n_heads;
+    am__norm_run(&layer->cross_norm, exec, space->x, n_rows, space->normed);
+    am__linear_run(&layer->cross_q, exec, space->normed, d, n_rows, space->wide, d,
+                   AM_EPILOGUE_NONE);
+    if (capture != NULL) aim_capture(capture, index, space, n_rows, n_heads);
+    for (size_t r = 0; r < n_rows; r++) {
+        const am_cross *cross = rows[r].cross;
+        const float *kv = cross->kv + index * (size_t)decoder->dims.n_audio_ctx * 2 * d;
+        space->attention[r] = (am_attention_row){
+            .query = space->wide + r * d,
+            .keys = kv,
+            .values = kv + d,
+            .stride = 2 * d,
+            .n = cross->n_ctx,
+            .out = space->mixed + r * d,
+            .capture = capture != NULL ? space->capture + r * n_heads : NULL,
+        };
+    }
+    am__attention_rows(exec, space->attention, n_rows, n_heads);
+    am__linear_run(&layer->cross_out, exec, space->mixed, d, n_rows, space->x, d, AM_EPILOGUE_ADD);
+}
+
+am_status am__decoder_run(const am_decoder *decoder, const am_exec *exec, am_decoder_space *space,
+                          const am_decoder_row *rows, size_t n_rows,
+                          const am_score_capture *capture, const float **hidden, am_error *error) {
+    const size_t d = (size_t)decoder->dims.d_model;
+    const size_t d_ff = (size_t)decoder->dims.d_ff;
+    AM_TRY(embed(decoder, exec, space, rows, n_rows, error));
+    for (size_t i = 0; i < (size_t)decoder->dims.n_decoder_layers; i++) {
+        const decoder_layer *layer = &decoder->layers[i];
+        self_attention(layer, i, exec, space, rows, n_rows);
+        cross_attention(decoder, i, exec, space, rows, n_rows, capture);
+        am__norm_run(&layer->mlp_norm, exec, space->x, n_rows, space->normed);
+        am__linear_run(&layer->fc1, exec, space->normed, d, n_rows, space->wide, d_ff,
+                       AM_EPILOGUE_GELU);
+        am__linear_run(&layer->fc2, exec, space->wide, d_ff, n_rows, space->x, d, AM_EPILOGUE_ADD);
+    }
+    am__norm_run(&decoder->norm, exec, space->x, n_rows, space->normed);
+    *hidden = space->normed;
+    return AM_OK;
+}
+
+float *am__decoder_logits(const am_decoder *decoder, const am_exec *exec, am_decoder_space *space,
+                          const float *hidden, size_t n_rows) {
+    am__linear_run(&decoder->embedding, exec, hidden, (size_t)decoder->dims.d_model, n_rows,
+                   space->logits, (size_t)decoder->dims.n_vocab, AM_EPILOGUE_NONE);
+    return space->logits;
+}

@@ -1,0 +1,85 @@
+/*
+ * Search for the most probable token sequence of one window: greedy, beam search, or the best of
+ * several samples. Reference: openai/whisper decoding.py, DecodingTask._main_loop, GreedyDecoder,
+ * BeamSearchDecoder and MaximumLikelihoodRanker.
+ */
+#ifndef AM_DECODER_SEARCH_H
+#define AM_DECODER_SEARCH_H
+
+#include "decoder/decoder.h"
+#include "decoder/rules.h"
+
+#define AM_BEAMS_MAX AM_LOGIT_ROWS_MAX
+
+typedef struct am_search_options {
+    double temperature;    /* 0: greedy or beam search; above: sampling */
+    size_t n_beams;        /* at temperature 0, 1 … AM_BEAMS_MAX */
+    size_t n_samples;      /* above 0, 1 … AM_BEAMS_MAX */
+    double patience;       /* beams: stop at round(n_beams * patience) finished ones */
+    double length_penalty; /* below 0: mean log-probability; else the exponent of Wu et al. 2016 */
+    size_t n_new_max;      /* tokens to sample at most */
+    uint64_t seed;
+} am_search_options;
+
+/* What to decode: the tokens before the first sampled one, and the audio. */
+typedef struct am_search_input {
+    const int32_t *prompt;
+    size_t n_prompt;
+    size_t sot_index; /* of <|startoftranscript|> in the prompt */
+    const am_cross *cross;
+    const am_rules *rules;
+    bool (*cancel)(void *user); /* polled before every step; may be NULL */
+    void *user;
+} am_search_input;
+
+typedef struct am_search_result {
+    const int32_t *tokens; /* sampled, without the end token; borrowed until the next search */
+    size_t n_tokens;
+    float sum_logprob;     /* of tokens and end token */
+    float no_speech_prob;
+} am_search_result;
+
+typedef struct am_search am_search;
+
+/* Workspace for up to n_beams sequences. `decoder` is borrowed. */
+AM_CHECK_RESULT am_status am__search_new(const am_decoder *decoder, size_t n_beams,
+                                         am_search **search, am_error *error);
+void am__search_free(am_search **search);
+
+/* E_CANCELLED when `cancel` said so. Allocates nothing. */
+AM_CHECK_RESULT am_status am__search_run(am_search *search, const am_exec *exec,
+                                         const am_search_input *input,
+                                         const am_search_options *options,
+                                         am_search_result *result, am_error *error);
+
+/* Probabilities [n] of the tokens first … first + n - 1 as the first after <|startoftranscript|>:
+ * language detection. */
+AM_CHECK_RESULT am_status am__search_first_probs(am_search *search, const am_exec *exec,
+                                                 const am_cross *cross, int32_t sot, int32_t first,
+                                                 size_t n, float *probs, am_error *error);
+
+/*
+ * Teacher-forced pass for word times: runs `tokens` through the decoder, keeps the scores of
+ * `capture`, and writes the probability of token i + 1 after tokens 0 … i for i in
+ * [first, first + n_probs), among tokens below `end` only.
+ */
+typedef struct am_forced_input {
+    const int32_t *tokens;
+    size_t n_tokens;
+    size_t first, n_probs;
+    int32_t end;
+    const am_cross *cross;
+    const am_score_capture *capture;
+} am_forced_input;
+
+AM_CHECK_RESULT am_status am__search_forced(am_search *search, const am_exec *exec,
+                                            const am_forced_input *input, float *probs,
+                                            am_error *error);
+
+/* Logits after each of the tokens, a row at a time: for tests against a reference. */
+AM_CHECK_RESULT am_status am__search_forced_logits(am_search *search, const am_exec *exec,
+                                                   const int32_t *tokens, size_t n_tokens,
+                                                   const am_cross *cross, float *logits,
+                                                   am_error *error);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * Encoder: see encoder.h.
+ *
+ * Both convolutions are linear layers over overlapping rows: with frames as rows, three
+ * consecutive frames are one row of the im2col matrix as they lie in memory, so conv1 reads its
+ * input with a row distance of one frame and conv2 (stride 2) with two. One zero row on each side
+ * is the padding.
+ */
+#include "encoder/encoder.h"
+
+#include <string.h>
+
+typedef struct encoder_layer {
+    am_norm attn_norm, mlp_norm;
+    am_linear qkv, out, fc1, fc2;
+} encoder_layer;
+
+struct am_encoder {
+    am_dims dims;
+    am_linear conv1, conv2;
+    float *positions; /* [n_audio_ctx, d_model] */
+    encoder_layer *layers;
+    am_norm norm;
+};
+
+struct am_encoder_space {
+    float *frames; /* [1 + 2 * n_ctx + 1, n_mels] */
+    float *conv;   /* [1 + 2 * n_ctx + 1, d_model] */
+    float *x;      /* [n_ctx, d_model]: the residual stream */
+    float *normed; /* [n_ctx, d_model] */
+    float *wide;   /* [n_ctx, 4 * d_model]: qkv, or the MLP's hidden layer */
+    float *mixed;  /* [n_ctx, d_model]: attention output */
+    am_attention_space attention;
+};
+
+static am_status load_linear(am_linear *linear, const am_kernels *kernels, const am_tensor *weight,
+                             const am_tensor *bias, am_weight_order order, am_error *error) {
+    const am_linear_part part = {weight, bias};
+    return am__linear_init(linear, kernels, &part, 1, order, error);
+}
+
+static am_status load_layer(encoder_layer *layer, const am_model *model, int index,
+                            const am_kernels *kernels, am_error *error) {
+#define TENSOR(role) am__model_layer(model, false, index, AM_L_##role)
+    const am_linear_part qkv[] = {
+        {TENSOR(ATTN_Q_W), TENSOR(ATTN_Q_B)},
+        {TENSOR(ATTN_K_W), NULL},
+        {TENSOR(ATTN_V_W), TENSOR(ATTN_V_B)},
+    };
+    AM_TRY(am__norm_init(&layer->attn_norm, TENSOR(ATTN_LN_W), TENSOR(ATTN_LN_B), error));
+    AM_TRY(am__norm_init(&layer->mlp_norm, TENSOR(MLP_LN_W), TENSOR(MLP_LN_B), error));
+    AM_TRY(am__linear_init(&layer->qkv, kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
+    AM_TRY(load_linear(&layer->out, kernels, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), AM_WEIGHT_PLAIN,
+                       error));
+    AM_TRY(load_linear(&layer->fc1, kernels, TENSOR(FC1_W), TENSOR(FC1_B), AM_WEIGHT_PLAIN,
+                       error));
+    return load_linear(&layer->fc2, kernels, TENSOR(FC2_W), TENSOR(FC2_B), AM_WEIGHT_PLAIN, error);
+#undef TENSOR
+}
+
+static am_status load_encoder(am_encoder *encoder, const am_model *model,
+                              const am_kernels *kernels, am_error *error) {
+#define TENSOR(role) am__model_global(model, AM_T_##role)
+    const am_dims *dims = &encoder->dims;
+    const size_t n_ctx = (size_t)dims->n_audio_ctx;
+    AM_TRY(load_linear(&encoder->conv1, kernels, TENSOR(CONV1_W), TENSOR(CONV1_B),
+                       AM_WEIGHT_CONV3, error));
+    AM_TRY(load_linear(&encoder->conv2, kernels, TENSOR(CONV2_W), TENSOR(CONV2_B),
+                       AM_WEIGHT_CONV3, error));
+    AM_TRY(AM_NEW_RAW(&encoder->positions, n_ctx * (size_t)dims->d_model, error));
+    am__tensor_rows_f32(TENSOR(ENC_POS), 0, n_ctx, encoder->positions);
+    AM_TRY(am__norm_init(&encoder->norm, TENSOR(ENC_LN_W), TENSOR(ENC_LN_B), error));
+    AM_TRY(AM_NEW(&encoder->layers, (size_t)dims->n_encoder_layers, error));
+    for (int i = 0; i < dims->n_encoder_layers; i++) {
+        AM_TRY(load_layer(&encoder->layers[i], model, i, kernels, error));
+    }
+    return AM_OK;
+#undef TENSOR
+}
+
+am_status am__encoder_new(const am_model *model, const am_kernels *kernels, am_encoder **encoder,
+                          am_error *error) {
+    am_encoder *fresh = NULL;
+    AM_TRY(AM_NEW(&fresh, 1, error));
+    fresh->dims = *am__model_dims(model);
+    const am_status status = load_encoder(fresh, model, kernels, error);
+    if (status != AM_OK) {
+        am__encoder_free(&fresh);
+        return status;
+    }
+    *encoder = fresh;
+    return AM_OK;
+}
+
+void am__encoder_free(am_encoder **encoder) {
+    am_encoder *old = *encoder;
+    if (old == NULL) return;
+    for (int i = 0; old->layers != NULL && i < old->dims.n_encoder_layers; i++) {
+        encoder_layer *layer = &old->layers[i];
+        am__norm_free(&layer->attn_norm);
+        am__norm_free(&layer->mlp_norm);
+        am__linear_free(&layer->qkv);
+        am__linear_free(&layer->out);
+        am__linear_free(&layer->fc1);
+        am__linear_free(&layer->fc2);
+    }
+    am__free(old->layers);
+    am__linear_free(&old->conv1);
+    am__linear_free(&old->conv2);
+    am__norm_free(&old->norm);
+    am__free(old->positions);
+    am__free(old);
+    *encoder = NULL;
+}
+
+size_t am__encoder_bytes(const am_encoder *encoder) {
+    size_t n_bytes = am__linear_bytes(&encoder->conv1) + am__linear_bytes(&encoder->conv2) +
+                     sizeof(float) * (size_t)encoder->dims.n_audio_ctx *
+                         (size_t)encoder->dims.d_model;
+    for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
+        const encoder_layer *layer = &encoder->layers[i];
+        n_bytes += am__linear_bytes(&layer->qkv) + am__linear_bytes(&layer->out) +
+                   am__linear_bytes(&layer->fc1) + am__linear_bytes(&layer->fc2);
+    }
+    return n_bytes;
+}
+
+am_status am__encoder_space_new(const am_encoder *encoder, const am_exec *exec,
+                                am_encoder_space **space, am_error *error) {
+    const size_t n_ctx = (size_t)encoder->dims.n_audio_ctx;
+    const size_t d = (size_t)encoder->dims.d_model;
+    const size_t d_ff = (size_t)encoder->dims.d_ff;
+    am_encoder_space *fresh = NULL;
+    AM_TRY(AM_NEW(&fresh, 1, error));
+    am_status status = AM_OK;
+    AM_TRY_DONE(AM_NEW(&fresh->frames, (2 * n_ctx + 2) * (size_t)encoder->dims.n_mels, error));
+    AM_TRY_DONE(AM_NEW(&fresh->conv, (2 * n_ctx + 2) * d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->x, n_ctx * d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->normed, n_ctx * d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->wide, n_ctx * d_ff, error));
+    AM_TRY_DONE(AM_NEW(&fresh->mixed, n_ctx * d, error));
+    AM_TRY_DONE(am__attention_space_init(&fresh->attention, exec, n_ctx, d, error));
+    *space = fresh;
+    return AM_OK;
+done:
+    am__encoder_space_free(&fresh);
+    return status;
+}
+
+void am__encoder_space_free(am_encoder_space **space) {
+    am_encoder_space *old = *space;
+    if (old == NULL) return;
+    am__free(old->frames);
+    am__free(old->conv);
+    am__free(old->x);
+    am__free(old->normed);
+    am__free(old->wide);
+    am__free(old->mixed);
+    am__attention_space_free(&old->attention);
+    am__free(old);
+    *space = NULL;
+}
+
+float *am__encoder_input(am_encoder_space *space, const am_encoder *encoder) {
+    return space->frames + encoder->dims.n_mels;
+}
+
+static void run_convolutions(const am_encoder *encoder, const am_exec *exec,
+                             am_encoder_space *space, size_t n_ctx) {
+    const size_t n_mels = (size_t)encoder->dims.n_mels;
+    const size_t d = (size_t)encoder->dims.d_model;
+    float *last_frame = space->frames + (2 * n_ctx + 1) * n_mels;
+    float *last_conv = space->conv + (2 * n_ctx + 1) * d;
+    memset(last_frame, 0, n_mels * sizeof *last_frame);
+    memset(last_conv, 0, d * sizeof *last_conv);
+    am__linear_run(&encoder->conv1, exec, space->frames, n_mels, 2 * n_ctx, space->conv + d, d,
+                   AM_EPILOGUE_GELU);
+    am__linear_run(&encoder->conv2, exec, space->conv, 2 * d, n_ctx, space->x, d,
+                   AM_EPILOGUE_GELU);
+    exec->kernels->add_f32(space->x, encoder->positions, n_ctx * d);
+}
+
+static void run_layer(const encoder_layer *layer, const am_exec *exec, am_encoder_space *space,
+                      size_t n_ctx, size_t d, size_t d_ff) {
+    am__norm_run(&layer->attn_norm, exec, space->x, n_ctx, space->normed);
+    am__linear_run(&layer->qkv, exec, space->normed, d, n_ctx, space->wide, 3 * d,
+                   AM_EPILOGUE_NONE);
+    am__attention_full(&space->attention, exec, space->wide, n_ctx, space->mixed);
+    am__linear_run(&layer->out, exec, space->mixed, d, n_ctx, space->x, d, AM_EPILOGUE_ADD);
+    am__norm_run(&layer->mlp_norm, exec, space->x, n_ctx, space->normed);
+    am__linear_run(&layer->fc1, exec, space->normed, d, n_ctx, space->wide, d_ff,
+                   AM_EPILOGUE_GELU);
+    am__linear_run(&layer->fc2, exec, space->wide, d_ff, n_ctx, space->x, d, AM_EPILOGUE_ADD);
+}
+
+const float *am__encoder_run(const am_encoder *encoder, const am_exec *exec,
+                             am_encoder_space *space, size_t n_ctx) {
+    const size_t d = (size_t)encoder->dims.d_model;
+    run_convolutions(encoder, exec, space, n_ctx);
+    for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
+        run_layer(&encoder->layers[i], exec, space, n_ctx, d, (size_t)encoder->dims.d_ff);
+    }
+    am__norm_run(&encoder->norm, exec, space->x, n_ctx, space->normed);
+    return space->normed;
+}

@@ -1,0 +1,42 @@
+/*
+ * Whisper's audio encoder: normalised log-mel frames in, hidden states out.
+ *
+ * Two convolutions (the second halves the frame rate), sinusoidal positions, then pre-norm
+ * transformer layers without a mask. Reference: openai/whisper model.py, AudioEncoder.
+ */
+#ifndef AM_ENCODER_ENCODER_H
+#define AM_ENCODER_ENCODER_H
+
+#include "nn/attention.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+
+/* Weights: immutable after creation, shared by threads. */
+typedef struct am_encoder am_encoder;
+
+AM_CHECK_RESULT am_status am__encoder_new(const am_model *model, const am_kernels *kernels,
+                                          am_encoder **encoder, am_error *error);
+void am__encoder_free(am_encoder **encoder);
+size_t am__encoder_bytes(const am_encoder *encoder);
+
+/* Activations of one window: one per session. */
+typedef struct am_encoder_space am_encoder_space;
+
+AM_CHECK_RESULT am_status am__encoder_space_new(const am_encoder *encoder, const am_exec *exec,
+                                                am_encoder_space **space, am_error *error);
+void am__encoder_space_free(am_encoder_space **space);
+
+/*
+ * Where the caller writes the input: [2 * n_ctx, n_mels] floats, time-major. The rows on both
+ * sides of it are the convolution's zero padding.
+ */
+float *am__encoder_input(am_encoder_space *space, const am_encoder *encoder);
+
+/*
+ * Encodes 2 * n_ctx frames, 1 <= n_ctx <= the model's n_audio_ctx. Returns the states
+ * [n_ctx, d_model], borrowed until the next call. Allocates nothing.
+ */
+const float *am__encoder_run(const am_encoder *encoder, const am_exec *exec,
+                             am_encoder_space *space, size_t n_ctx);
+
+#endif

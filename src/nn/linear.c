@@ -1,0 +1,238 @@
+/*
+ * Packing and blocking of linear layers: see linear.h.
+ *
+ * Two ways through the same tiles. Many rows (encoder, prompt): row blocks of ROWS_PER_BLOCK that
+ * stay in L2 are shared out to the threads; each panel is cut along k so that one f32 piece of it
+ * stays in L1 while all row tiles of the block pass over it; an f16 panel is converted into that
+ * piece once per block. Few rows (decoder steps): panels are shared out, and an f16 panel is read
+ * once, straight from memory, for all rows.
+ */
+#include "nn/linear.h"
+
+#include <string.h>
+
+#define NR_MAX 64
+#define PIECE_FLOATS 4096 /* 16 KiB: half of the smallest L1 */
+#define ROWS_PER_BLOCK 96
+#define FEW_ROWS 24
+#define PARTS_PER_THREAD 4
+
+static size_t min_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t n_panels_of(const am_linear *linear) {
+    return (linear->n_out + linear->nr - 1) / linear->nr;
+}
+
+static bool all_half(const am_linear_part *parts, size_t n_parts) {
+    for (size_t i = 0; i < n_parts; i++) {
+        if (parts[i].weight->dtype != AM_DTYPE_F16) return false;
+    }
+    return true;
+}
+
+/* [in, 3] -> [3, in] within one output row. */
+static void reorder_conv(const float *row, size_t n_in, float *out) {
+    const size_t n_channels = n_in / 3;
+    for (size_t c = 0; c < n_channels; c++) {
+        for (size_t tap = 0; tap < 3; tap++) out[tap * n_channels + c] = row[c * 3 + tap];
+    }
+}
+
+/* Copies rows [first, first + n) of the stacked parts to out [n, n_in], reordered. */
+static void stacked_rows(const am_linear_part *parts, size_t n_parts, size_t first, size_t n,
+                         am_weight_order order, float *scratch, float *out) {
+    size_t base = 0;
+    for (size_t i = 0; i < n_parts && n > 0; i++) {
+        const am_tensor *weight = parts[i].weight;
+        for (; n > 0 && first < base + weight->n_rows; first++, n--) {
+            float *row = order == AM_WEIGHT_CONV3 ? scratch : out;
+            am__tensor_rows_f32(weight, first - base, 1, row);
+            if (order == AM_WEIGHT_CONV3) reorder_conv(row, weight->n_cols, out);
+            out += weight->n_cols;
+        }
+        base += weight->n_rows;
+    }
+}
+
+static void fill_bias(am_linear *linear, const am_linear_part *parts, size_t n_parts) {
+    float *at = linear->bias;
+    for (size_t i = 0; i < n_parts; i++) {
+        if (parts[i].bias != NULL && parts[i].bias->data != NULL) {
+            am__tensor_rows_f32(parts[i].bias, 0, 1, at);
+        }
+        at += parts[i].weight->n_rows;
+    }
+}
+
+am_status am__linear_init(am_linear *linear, const am_kernels *kernels,
+                          const am_linear_part *parts, size_t n_parts, am_weight_order order,
+                          am_error *error) {
+    const size_t nr = kernels->gemm.nr;
+    am_linear fresh = {.n_in = parts[0].weight->n_cols, .nr = nr, .half = all_half(parts, n_parts)};
+    for (size_t i = 0; i < n_parts; i++) fresh.n_out += parts[i].weight->n_rows;
+    const size_t n_panels = n_panels_of(&fresh);
+    const size_t panel_size = fresh.n_in * nr; /* of dimensions checked when the file was read */
+    const size_t element = fresh.half ? sizeof(am_f16) : sizeof(float);
+    float *rows = NULL; /* [nr + 1, n_in]: one panel's rows and one row of scratch */
+    am_status status = am__alloc_raw(n_panels * panel_size, element, &fresh.panels, error);
+    if (status == AM_OK) status = AM_NEW(&fresh.bias, n_panels * nr, error);
+    if (status == AM_OK) status = AM_NEW_RAW(&rows, (nr + 1) * fresh.n_in, error);
+    if (status != AM_OK) {
+        am__linear_free(&fresh);
+        return status;
+    }
+    for (size_t panel = 0; panel < n_panels; panel++) {
+        const size_t n = min_size(nr, fresh.n_out - panel * nr);
+        char *out = (char *)fresh.panels + panel * panel_size * element;
+        stacked_rows(parts, n_parts, panel * nr, n, order, rows + nr * fresh.n_in, rows);
+        if (fresh.half) {
+            am__gemm_pack_f16(rows, n, fresh.n_in, nr, (am_f16 *)(void *)out);
+        } else {
+            am__gemm_pack_f32(rows, n, fresh.n_in, nr, (float *)(void *)out);
+        }
+    }
+    fill_bias(&fresh, parts, n_parts);
+    am__free(rows);
+    *linear = fresh;
+    return AM_OK;
+}
+
+void am__linear_free(am_linear *linear) {
+    am__free(linear->panels);
+    am__free(linear->bias);
+    *linear = (am_linear){0};
+}
+
+size_t am__linear_bytes(const am_linear *linear) {
+    const size_t n_columns = n_panels_of(linear) * linear->nr;
+    return n_columns * (linear->n_in * (linear->half ? sizeof(am_f16) : sizeof(float)) +
+                        sizeof(float));
+}
+
+typedef struct linear_job {
+    const am_linear *linear;
+    const am_kernels *kernels;
+    const float *x;
+    float *y;
+    size_t ldx, ldy, n_rows;
+    am_epilogue epilogue;
+} linear_job;
+
+/* y += bias before a residual sum: the tiles then only accumulate. */
+static void add_bias(const linear_job *job, size_t row, size_t n_rows, size_t column, size_t n) {
+    for (size_t r = row; r < row + n_rows; r++) {
+        job->kernels->add_f32(job->y + r * job->ldy + column, job->linear->bias + column, n);
+    }
+}
+
+static void apply_gelu(const linear_job *job, size_t row, size_t n_rows, size_t column, size_t n) {
+    for (size_t r = row; r < row + n_rows; r++) {
+        float *y = job->y + r * job->ldy + column;
+        job->kernels->gelu_f32(y, y, n);
+    }
+}
+
+/* All tiles of rows [row, row + n_rows) against k-range [k0, k0 + k) of one panel in f32. */
+static void run_piece(const linear_job *job, const float *piece, size_t panel, size_t k0, size_t k,
+                      size_t row, size_t n_rows) {
+    const am_linear *linear = job->linear;
+    const size_t mr = job->kernels->gemm.mr;
+    const size_t column = panel * linear->nr;
+    const size_t n = min_size(linear->nr, linear->n_out - column);
+    const bool accumulate = k0 > 0 || job->epilogue == AM_EPILOGUE_ADD;
+    for (size_t r = row; r < row + n_rows; r += mr) {
+        job->kernels->gemm.tile_f32(min_size(mr, row + n_rows - r), n, k,
+                                    job->x + r * job->ldx + k0, job->ldx, piece,
+                                    job->y + r * job->ldy + column, job->ldy,
+                                    accumulate ? NULL : linear->bias + column, accumulate);
+    }
+}
+
+/* Part of the many-rows way: one block of rows against all panels. */
+static void run_row_block(void *context, size_t part, size_t n_parts) {
+    (void)n_parts;
+    const linear_job *job = context;
+    const am_linear *linear = job->linear;
+    const size_t nr = linear->nr;
+    const size_t row = part * ROWS_PER_BLOCK;
+    const size_t n_rows = min_size(ROWS_PER_BLOCK, job->n_rows - row);
+    const size_t k_step = PIECE_FLOATS / nr;
+    _Alignas(AM_ALIGNMENT) float piece[PIECE_FLOATS];
+    if (job->epilogue == AM_EPILOGUE_ADD) add_bias(job, row, n_rows, 0, linear->n_out);
+    for (size_t panel = 0; panel < n_panels_of(linear); panel++) {
+        for (size_t k0 = 0; k0 < linear->n_in; k0 += k_step) {
+            const size_t k = min_size(k_step, linear->n_in - k0);
+            const size_t at = (panel * linear->n_in + k0) * nr;
+            const float *values = piece;
+            if (linear->half) {
+                job->kernels->f16_to_f32(piece, (const am_f16 *)linear->panels + at, k * nr);
+            } else {
+                values = (const float *)linear->panels + at;
+            }
+            run_piece(job, values, panel, k0, k, row, n_rows);
+        }
+    }
+    if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, row, n_rows, 0, linear->n_out);
+}
+
+/* One panel against all rows, the panel streamed from memory for the first tile of rows. */
+static void run_panel(const linear_job *job, size_t panel) {
+    const am_linear *linear = job->linear;
+    const am_kernels *kernels = job->kernels;
+    const size_t column = panel * linear->nr;
+    const size_t n = min_size(linear->nr, linear->n_out - column);
+    const size_t at = panel * linear->n_in * linear->nr;
+    const bool accumulate = job->epilogue == AM_EPILOGUE_ADD;
+    const float *init = accumulate ? NULL : linear->bias + column;
+    if (accumulate) add_bias(job, 0, job->n_rows, column, n);
+    for (size_t r = 0; r < job->n_rows; r += kernels->gemm.mr) {
+        const size_t m = min_size(kernels->gemm.mr, job->n_rows - r);
+        const float *x = job->x + r * job->ldx;
+        float *y = job->y + r * job->ldy + column;
+        if (linear->half) {
+            kernels->gemm.tile_f16(m, n, linear->n_in, x, job->ldx,
+                                   (const am_f16 *)linear->panels + at, y, job->ldy, init,
+                                   accumulate);
+        } else {
+            kernels->gemm.tile_f32(m, n, linear->n_in, x, job->ldx,
+                                   (const float *)linear->panels + at, y, job->ldy, init,
+                                   accumulate);
+        }
+    }
+    if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, 0, job->n_rows, column, n);
+}
+
+/* Part of the few-rows way: a range of panels against all rows. */
+static void run_panels(void *context, size_t part, size_t n_parts) {
+    const linear_job *job = context;
+    const size_t n_panels = n_panels_of(job->linear);
+    const size_t end = n_panels * (part + 1) / n_parts;
+    for (size_t panel = n_panels * part / n_parts; panel < end; panel++) run_panel(job, panel);
+}
+
+void am__linear_run(const am_linear *linear, const am_exec *exec, const float *x, size_t ldx,
+                    size_t n_rows, float *y, size_t ldy, am_epilogue epilogue) {
+    linear_job job = {linear, exec->kernels, x, y, ldx, ldy, n_rows, epilogue};
+    if (n_rows > FEW_ROWS) {
+        const size_t n_blocks = (n_rows + ROWS_PER_BLOCK - 1) / ROWS_PER_BLOCK;
+        am__team_run(exec->team, n_blocks, run_row_block, &job);
+        return;
+    }
+    const size_t n_shares = (size_t)am__team_size(exec->team) * PARTS_PER_THREAD;
+    am__team_run(exec->team, min_size(n_panels_of(linear), n_shares), run_panels, &job);
+}
+
+void am__linear_weight_row(const am_linear *linear, const am_kernels *kernels, size_t row,
+                           float *out) {
+    const size_t at = row / linear->nr * linear->n_in * linear->nr + row % linear->nr;
+    for (size_t k = 0; k < linear->n_in; k++) {
+        const size_t index = at + k * linear->nr;
+        if (linear->half) {
+            kernels->f16_to_f32(out + k, (const am_f16 *)linear->panels + index, 1);
+        } else {
+            out[k] = ((const float *)linear->panels)[index];
+        }
+    }
+}
