@@ -4,16 +4,16 @@
 #include <ctype.h>
 #include <math.h>
 
-#include "text/compress.h"
-
-void am__fallback_init(am_fallback *fallback) {
+am_status am__fallback_init(am_fallback *fallback, am_error *error) {
     *fallback = (am_fallback){0};
     am__buf_init(&fallback->text, (size_t)1 << 20); /* 448 tokens are a few KB */
+    return am__compressor_new(&fallback->compressor, error);
 }
 
 void am__fallback_free(am_fallback *fallback) {
     am__tokens_free(&fallback->prompt);
     am__buf_free(&fallback->text);
+    am__compressor_free(&fallback->compressor);
 }
 
 void am__decoded_free(am_decoded *decoded) {
@@ -34,7 +34,7 @@ static am_status take_result(am_fallback *fallback, const am_plan *plan,
     size_t n = fallback->text.n_bytes;
     while (n > 0 && isspace((unsigned char)text[n - 1])) n--;
     while (n > 0 && isspace((unsigned char)*text)) text++, n--;
-    AM_TRY(am__compression_ratio(text, n, &decoded->compression_ratio, error));
+    AM_TRY(am__compression_ratio(fallback->compressor, text, n, &decoded->compression_ratio, error));
     decoded->temperature = temperature;
     decoded->avg_logprob = (double)found->sum_logprob / (double)(found->n_tokens + 1);
     decoded->no_speech_prob = (double)found->no_speech_prob;

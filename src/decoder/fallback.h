@@ -8,6 +8,7 @@
 
 #include "decoder/plan.h"
 #include "decoder/search.h"
+#include "text/compress.h"
 
 typedef struct am_decoded {
     am_tokens tokens;         /* owned, reused from window to window */
@@ -31,9 +32,10 @@ typedef struct am_window_input {
 typedef struct am_fallback {
     am_tokens prompt;
     am_buf text;
+    am_compressor *compressor;
 } am_fallback;
 
-void am__fallback_init(am_fallback *fallback);
+AM_CHECK_RESULT am_status am__fallback_init(am_fallback *fallback, am_error *error);
 void am__fallback_free(am_fallback *fallback);
 void am__decoded_free(am_decoded *decoded);
 

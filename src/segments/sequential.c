@@ -215,11 +215,10 @@ static am_status emit(seek_loop *loop, const am_draft *draft, am_error *error) {
         .words = draft->n_words > 0 ? loop->words : NULL,
         .n_words = draft->n_words,
     };
-    const am_segment *stored = NULL;
-    AM_TRY(am__result_add_segment(t->result, &segment, &stored, error));
+    AM_TRY(am__result_add_segment(t->result, &segment, error));
     loop->n_segments++;
     if (t->callbacks != NULL && t->callbacks->segment != NULL) {
-        t->callbacks->segment(t->callbacks->user, stored);
+        t->callbacks->segment(t->callbacks->user, &segment);
     }
     for (size_t i = 0; i < draft->n_tokens; i++) {
         AM_TRY(am__tokens_push(&loop->history, tokens[i], error));

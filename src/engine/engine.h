@@ -1,0 +1,25 @@
+/* The engine's inside, for the session: see amanuensis.h for what both are. */
+#ifndef AM_ENGINE_ENGINE_H
+#define AM_ENGINE_ENGINE_H
+
+#include "base/arena.h"
+#include "decoder/decoder.h"
+#include "encoder/encoder.h"
+#include "text/tokenizer.h"
+
+struct am_engine {
+    am_dims dims;
+    const am_kernels *kernels;
+    int n_threads;
+    am_arena arena;         /* name, vocabulary, alignment heads */
+    const char *name;
+    const char *format;
+    am_tokenizer *tokenizer;
+    am_encoder *encoder;
+    am_decoder *decoder;
+    const am_head_id *heads;
+    size_t n_heads;
+    double load_seconds;
+};
+
+#endif

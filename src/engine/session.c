@@ -1,0 +1,248 @@
+/*
+ * A session: the workspaces of one transcription at a time, made at first use and kept. Wires the
+ * stages together and owns no algorithm.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "segments/sequential.h"
+
+struct am_session {
+    const am_engine *engine;
+    am_exec exec;
+    am_encoder_space *encoder_space;
+    am_cross *cross;
+    am_search *search;
+    size_t n_beams;       /* that `search` has room for */
+    am_aligner *aligner;  /* made when word times are first asked for */
+    am_fallback fallback;
+    am_trace trace;
+};
+
+am_status am_session_new(am_engine *engine, am_session **session, am_error *error) {
+    am_session *fresh = NULL;
+    AM_TRY(AM_NEW(&fresh, 1, error));
+    fresh->engine = engine;
+    fresh->exec.kernels = engine->kernels;
+    am_status status = AM_OK;
+    AM_TRY_DONE(am__fallback_init(&fresh->fallback, error));
+    AM_TRY_DONE(am__team_new(engine->n_threads, &fresh->exec.team, error));
+    AM_TRY_DONE(am__encoder_space_new(engine->encoder, &fresh->exec, &fresh->encoder_space, error));
+    AM_TRY_DONE(am__cross_new(engine->decoder, &fresh->cross, error));
+    *session = fresh;
+    return AM_OK;
+done:
+    am_session_free(&fresh);
+    return status;
+}
+
+void am_session_free(am_session **session) {
+    if (session == NULL || *session == NULL) return;
+    am_session *old = *session;
+    am__aligner_free(&old->aligner);
+    am__search_free(&old->search);
+    am__cross_free(&old->cross);
+    am__encoder_space_free(&old->encoder_space);
+    am__fallback_free(&old->fallback);
+    am__team_free(&old->exec.team);
+    am__free(old);
+    *session = NULL;
+}
+
+/* Makes room for a search of n_beams sequences. */
+static am_status need_search(am_session *session, size_t n_beams, am_error *error) {
+    if (session->search != NULL && session->n_beams >= n_beams) return AM_OK;
+    am__search_free(&session->search);
+    AM_TRY(am__search_new(session->engine->decoder, n_beams, &session->search, error));
+    session->n_beams = n_beams;
+    return AM_OK;
+}
+
+static am_status need_aligner(am_session *session, am_error *error) {
+    if (session->aligner != NULL) return AM_OK;
+    return am__aligner_new(&session->engine->dims, session->engine->heads,
+                           session->engine->n_heads, &session->aligner, error);
+}
+
+static am_pipeline pipeline_of(am_session *session, bool word_timestamps) {
+    return (am_pipeline){
+        .exec = &session->exec,
+        .dims = &session->engine->dims,
+        .tokenizer = session->engine->tokenizer,
+        .encoder = session->engine->encoder,
+        .decoder = session->engine->decoder,
+        .encoder_space = session->encoder_space,
+        .cross = session->cross,
+        .search = session->search,
+        .fallback = &session->fallback,
+        .aligner = word_timestamps ? session->aligner : NULL,
+        .trace = &session->trace,
+    };
+}
+
+/* ---- Language ---------------------------------------------------------------------------- */
+
+/* Probabilities [n_languages] of the first 30 s, in the vocabulary's order. */
+static am_status language_probs(am_session *session, am_frames *frames, float *probs,
+                                am_error *error) {
+    const am_engine *engine = session->engine;
+    const am_special_tokens *specials = am__tokenizer_specials(engine->tokenizer);
+    const size_t n_ctx = (size_t)engine->dims.n_audio_ctx;
+    size_t n_frames = 0;
+    AM_TRY(am__frames_seek(frames, 0, &n_frames, error));
+    AM_TRY(need_search(session, 1, error));
+    const am_pipeline pipeline = pipeline_of(session, false);
+    am__frames_copy(frames, 0, 2 * n_ctx,
+                    am__encoder_input(session->encoder_space, engine->encoder));
+    am__pipeline_encode(&pipeline, n_ctx);
+    const double start = am__now();
+    AM_TRY(am__search_first_probs(session->search, &session->exec, session->cross, specials->sot,
+                                  specials->first_language, (size_t)specials->n_languages, probs,
+                                  error));
+    am__trace_add(&session->trace, AM_STAGE_LANGUAGE, start);
+    return AM_OK;
+}
+
+static int by_probability(const void *a, const void *b) {
+    const am_language_prob *x = a;
+    const am_language_prob *y = b;
+    return (x->probability < y->probability) - (x->probability > y->probability);
+}
+
+#define LANGUAGES_MAX 128
+
+static am_status rank_languages(am_session *session, am_frames *frames,
+                                am_language_prob ranked[LANGUAGES_MAX], size_t *n,
+                                am_error *error) {
+    const am_special_tokens *specials = am__tokenizer_specials(session->engine->tokenizer);
+    float probs[LANGUAGES_MAX];
+    *n = (size_t)specials->n_languages;
+    if (*n == 0 || *n > LANGUAGES_MAX) {
+        AM_FAIL(error, AM_E_UNSUPPORTED, "the model \"%s\" is English-only: no language to detect",
+                session->engine->name);
+    }
+    AM_TRY(language_probs(session, frames, probs, error));
+    for (size_t i = 0; i < *n; i++) {
+        ranked[i] = (am_language_prob){am__language_code_at(i), probs[i]};
+    }
+    qsort(ranked, *n, sizeof *ranked, by_probability);
+    return AM_OK;
+}
+
+am_status am_detect_language(am_session *session, am_audio *audio, am_language_prob *languages,
+                             size_t capacity, size_t *n_languages, am_error *error) {
+    am_frames *frames = NULL;
+    am_language_prob ranked[LANGUAGES_MAX];
+    size_t n = 0;
+    AM_TRY(am__frames_new(audio, session->engine->dims.n_mels, session->engine->kernels, &frames,
+                          error));
+    am_status status = rank_languages(session, frames, ranked, &n, error);
+    if (status == AM_OK && am__frames_samples(frames) == 0) {
+        status = am__fail(error, AM_E_NO_AUDIO, "the audio has no samples");
+    }
+    am__frames_free(&frames);
+    AM_TRY(status);
+    *n_languages = n < capacity ? n : capacity;
+    memcpy(languages, ranked, *n_languages * sizeof *languages);
+    return AM_OK;
+}
+
+/* The language to transcribe in: as given, English for an English-only model, else detected. */
+static am_status choose_language(am_session *session, am_frames *frames, const am_params *params,
+                                 am_language_prob *language, am_error *error) {
+    const bool multilingual =
+        am__tokenizer_specials(session->engine->tokenizer)->n_languages > 0;
+    const char *wanted = params->language;
+    if (wanted != NULL && strcmp(wanted, "auto") != 0 && *wanted != '\0') {
+        const char *code = am_language_code(wanted);
+        if (code == NULL) AM_FAIL(error, AM_E_ARG, "language: \"%s\" is unknown", wanted);
+        if (!multilingual && strcmp(code, "en") != 0) {
+            AM_FAIL(error, AM_E_UNSUPPORTED, "language: the model \"%s\" knows only English",
+                    session->engine->name);
+        }
+        *language = (am_language_prob){code, 1};
+        return AM_OK;
+    }
+    if (!multilingual) {
+        *language = (am_language_prob){"en", 1};
+        return AM_OK;
+    }
+    am_language_prob ranked[LANGUAGES_MAX];
+    size_t n = 0;
+    AM_TRY(rank_languages(session, frames, ranked, &n, error));
+    *language = ranked[0];
+    return AM_OK;
+}
+
+/* ---- Transcription ----------------------------------------------------------------------- */
+
+static am_status run(am_session *session, am_frames *frames, double duration_s,
+                     const am_params *params, const am_callbacks *callbacks, am_result *result,
+                     am_error *error) {
+    const am_engine *engine = session->engine;
+    const int n_beams = params->beam_size > params->best_of ? params->beam_size : params->best_of;
+    am_language_prob language;
+    size_t n_frames = 0;
+    AM_TRY(am__params_check(params, error));
+    AM_TRY(am__frames_seek(frames, 0, &n_frames, error));
+    if (am__frames_samples(frames) == 0) {
+        AM_FAIL(error, AM_E_NO_AUDIO, "the audio has no samples");
+    }
+    AM_TRY(choose_language(session, frames, params, &language, error));
+    AM_TRY(am__result_set_language(result, language.code, (double)language.probability, error));
+    AM_TRY(need_search(session, (size_t)n_beams, error));
+    if (params->word_timestamps) AM_TRY(need_aligner(session, error));
+    am_plan plan;
+    am_status status =
+        am__plan_init(&plan, params, engine->tokenizer, &engine->dims, language.code, error);
+    if (status == AM_OK) {
+        const am_pipeline pipeline = pipeline_of(session, params->word_timestamps);
+        const am_transcription transcription = {&pipeline, &plan,     frames,
+                                                duration_s, callbacks, result};
+        status = am__transcribe_sequential(&transcription, error);
+    }
+    am__plan_free(&plan);
+    return status;
+}
+
+am_status am_transcribe(am_session *session, am_audio *audio, const am_params *params,
+                        const am_callbacks *callbacks, am_result **result, am_error *error) {
+    am_params defaults;
+    am_params_init(&defaults);
+    if (params == NULL) params = &defaults;
+    am_result *fresh = NULL;
+    am_frames *frames = NULL;
+    AM_TRY(am__result_new(params->task, &fresh, error));
+    am_status status = am__frames_new(audio, session->engine->dims.n_mels,
+                                      session->engine->kernels, &frames, error);
+    if (status == AM_OK) {
+        status = run(session, frames, am_audio_duration(audio), params, callbacks, fresh, error);
+    }
+    if (status == AM_OK || status == AM_E_CANCELLED) {
+        am__result_set_duration(fresh, (double)am__frames_samples(frames) / AM_SAMPLE_RATE);
+        const am_status finished = am__result_finish(fresh, error);
+        if (finished != AM_OK) status = finished;
+    }
+    am__frames_free(&frames);
+    if (status == AM_OK || status == AM_E_CANCELLED) {
+        *result = fresh;
+    } else {
+        am_result_free(&fresh);
+    }
+    return status;
+}
+
+size_t am_session_stages(const am_session *session, am_stage_time *stages, size_t capacity) {
+    static const char *const names[] = {
+#define STAGE_NAME(stage, name) name,
+        AM_STAGES(STAGE_NAME)
+#undef STAGE_NAME
+    };
+    const size_t n = capacity < AM_N_STAGES ? capacity : AM_N_STAGES;
+    for (size_t i = 0; i < n; i++) {
+        stages[i] = (am_stage_time){names[i], session->trace.seconds[i], session->trace.n_calls[i]};
+    }
+    return n;
+}
