@@ -16,11 +16,11 @@ from pathlib import Path
 LAYERS = [
     ("base",),
     ("kernels", "audio", "text"),
-    ("features", "model"),
+    ("features", "model", "hub"),
     ("nn",),
     ("encoder", "decoder", "speech"),
     ("segments", "output"),
-    ("engine", "hub"),
+    ("engine",),
 ]
 LAYER_OF = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 PUBLIC = "amanuensis.h"
@@ -37,7 +37,7 @@ SYSTEM = set("""
     assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h
     setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
     stdlib.h stdnoreturn.h string.h time.h wchar.h
-    dirent.h fcntl.h poll.h pthread.h sched.h spawn.h strings.h termios.h unistd.h
+    dirent.h fcntl.h poll.h pthread.h pwd.h sched.h spawn.h strings.h termios.h unistd.h
     sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/stat.h sys/time.h
     sys/types.h sys/wait.h""".split())
 # Intrinsics and CPU questions belong to the kernels alone.

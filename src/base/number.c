@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,4 +88,23 @@ size_t am__format_double(double value, char text[AM_NUMBER_TEXT_MAX]) {
                      d.digits + n_whole);
     }
     return (size_t)n;
+}
+
+bool am__read_long(const char **at, long least, long most, long *value) {
+    char *end = NULL;
+    errno = 0;
+    const long read = strtol(*at, &end, 10);
+    if (end == *at || errno != 0 || read < least || read > most) return false;
+    *value = read;
+    *at = end;
+    return true;
+}
+
+bool am__read_double(const char **at, double least, double most, double *value) {
+    char *end = NULL;
+    const double read = strtod(*at, &end);
+    if (end == *at || !(read >= least && read <= most)) return false;
+    *value = read;
+    *at = end;
+    return true;
 }

@@ -34,7 +34,8 @@ static am_status take_result(am_fallback *fallback, const am_plan *plan,
     size_t n = fallback->text.n_bytes;
     while (n > 0 && isspace((unsigned char)text[n - 1])) n--;
     while (n > 0 && isspace((unsigned char)*text)) text++, n--;
-    AM_TRY(am__compression_ratio(fallback->compressor, text, n, &decoded->compression_ratio, error));
+    AM_TRY(am__compression_ratio(fallback->compressor, text, n, &decoded->compression_ratio,
+                                 error));
     decoded->temperature = temperature;
     decoded->avg_logprob = (double)found->sum_logprob / (double)(found->n_tokens + 1);
     decoded->no_speech_prob = (double)found->no_speech_prob;

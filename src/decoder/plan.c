@@ -2,11 +2,10 @@
 #include "decoder/plan.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "decoder/search.h"
 
 #define TIMESTAMP_STEP 0.02 /* seconds */
@@ -76,10 +75,8 @@ static am_status parse_suppress(am_plan *plan, const char *list, am_error *error
     const char *at = list != NULL ? list : "";
     while (isspace((unsigned char)*at)) at++;
     while (*at != '\0') {
-        char *end = NULL;
-        errno = 0;
-        const long id = strtol(at, &end, 10);
-        if (end == at || errno != 0 || id < -1 || id >= (long)plan->rules.n_vocab) {
+        long id = 0;
+        if (!am__read_long(&at, -1, (long)plan->rules.n_vocab - 1, &id)) {
             AM_FAIL(error, AM_E_ARG,
                     "suppress_tokens: \"%s\" is not a list of token ids below %zu, or -1", list,
                     plan->rules.n_vocab);
@@ -91,8 +88,7 @@ static am_status parse_suppress(am_plan *plan, const char *list, am_error *error
             const int32_t *ids = am__tokenizer_non_speech(plan->tokenizer, &n);
             AM_TRY(push_all(&plan->suppress, ids, n, error));
         }
-        while (*end == ',' || isspace((unsigned char)*end)) end++;
-        at = end;
+        while (*at == ',' || isspace((unsigned char)*at)) at++;
     }
     const am_special_tokens *s = plan->specials;
     const int32_t always[] = {s->transcribe, s->translate, s->sot,
@@ -145,7 +141,9 @@ static void fill_rules(am_plan *plan, const am_params *params) {
     rules->specials = plan->specials;
     rules->suppress = plan->suppress.ids;
     rules->n_suppress = plan->suppress.n;
-    if (params->suppress_blank) rules->blank = am__tokenizer_blank(plan->tokenizer, &rules->n_blank);
+    if (params->suppress_blank) {
+        rules->blank = am__tokenizer_blank(plan->tokenizer, &rules->n_blank);
+    }
     rules->timestamps = !params->without_timestamps;
     rules->max_initial = params->max_initial_timestamp > 0
                              ? (int32_t)rint(params->max_initial_timestamp / TIMESTAMP_STEP)

@@ -235,7 +235,9 @@ static am_status search_alone(am_search *search, const am_exec *exec, const am_s
 static void insert(extension *list, size_t *n, size_t n_max, extension candidate) {
     if (*n == n_max && candidate.sum_logprob <= list[*n - 1].sum_logprob) return;
     size_t at = *n < n_max ? (*n)++ : n_max - 1;
-    for (; at > 0 && list[at - 1].sum_logprob < candidate.sum_logprob; at--) list[at] = list[at - 1];
+    for (; at > 0 && list[at - 1].sum_logprob < candidate.sum_logprob; at--) {
+        list[at] = list[at - 1];
+    }
     list[at] = candidate;
 }
 
@@ -364,8 +366,9 @@ am_status am__search_run(am_search *search, const am_exec *exec, const am_search
     if (beams && search->n_ended == 0) {
         AM_FAIL(error, AM_E_INTERNAL, "the rules left no token to say");
     }
-    const hypothesis *best = beams ? best_of(search->ended, search->n_ended, options->length_penalty)
-                                   : best_of(search->live, search->n_live, options->length_penalty);
+    const hypothesis *list = beams ? search->ended : search->live;
+    const size_t n = beams ? search->n_ended : search->n_live;
+    const hypothesis *best = best_of(list, n, options->length_penalty);
     *result = (am_search_result){best->tokens, best->n_tokens, best->sum_logprob, no_speech};
     return AM_OK;
 }

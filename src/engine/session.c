@@ -183,7 +183,7 @@ static am_status run(am_session *session, am_frames *frames, double duration_s,
                      am_error *error) {
     const am_engine *engine = session->engine;
     const int n_beams = params->beam_size > params->best_of ? params->beam_size : params->best_of;
-    am_language_prob language;
+    am_language_prob language = {NULL, 0};
     size_t n_frames = 0;
     AM_TRY(am__params_check(params, error));
     AM_TRY(am__frames_seek(frames, 0, &n_frames, error));

@@ -4,19 +4,21 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "features/mel.h"
 
+#define SECONDS_MAX 1e9
+
 static am_status parse_time(const char *text, const char **at, size_t *frame, am_error *error) {
-    char *end = NULL;
-    const double seconds = strtod(*at, &end);
-    if (end == *at || !(seconds >= 0 && seconds < 1e9)) {
+    const char *end = *at;
+    double seconds = 0;
+    if (!am__read_double(&end, 0, SECONDS_MAX, &seconds)) {
         AM_FAIL(error, AM_E_ARG, "clip_timestamps: \"%s\" is not a list of seconds", text);
     }
     while (isspace((unsigned char)*end)) end++;
-    if (*end == ',') {
+    if (*end == ',' && end[1] != '\0') {
         end++;
     } else if (*end != '\0') {
         AM_FAIL(error, AM_E_ARG, "clip_timestamps: \"%s\" is not a list of seconds", text);
