@@ -1,11 +1,11 @@
 /* The only caller of the C library's number parsers in src: see number.h. */
 #include "base/number.h"
 
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
