@@ -9,6 +9,7 @@
 #define AM_MODEL_MODEL_H
 
 #include "base/status.h"
+#include "text/tokenizer.h"
 
 typedef struct am_dims {
     int n_mels;           /* 80 or 128 */
@@ -101,11 +102,9 @@ typedef struct am_head_id {
     int layer, head;
 } am_head_id;
 
-/* Bytes of one token of the vocabulary; specials have their text, "<|en|>". */
-typedef struct am_token_text {
-    const char *bytes; /* not zero-terminated; borrowed from the model */
-    uint32_t n_bytes;
-} am_token_text;
+/* Bytes of one token of the vocabulary, not zero-terminated, borrowed from the model; specials
+ * have their text, "<|en|>". */
+typedef am_token_bytes am_token_text;
 
 typedef struct am_model am_model;
 

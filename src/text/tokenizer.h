@@ -13,7 +13,7 @@
 
 typedef struct am_tokenizer am_tokenizer;
 
-/* One token's bytes; the same shape as the model's vocabulary entry. */
+/* One token's bytes, not zero-terminated. */
 typedef struct am_token_bytes {
     const char *bytes;
     uint32_t n_bytes;
