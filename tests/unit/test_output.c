@@ -19,6 +19,7 @@
 #include "base/json_writer.h"
 #include "base/number.h"
 #include "segments/result.h"
+#include "support/failing_heap.h"
 
 #define N_FILE_BYTES_MAX ((size_t)1 << 20)
 #define N_ITEMS_MAX 64
@@ -313,24 +314,6 @@ static void result_owns_copies(void **state) {
 
 /* ---- Memory that runs out ---------------------------------------------------------------- */
 
-typedef struct failing_heap {
-    int n_left; /* allocations until one fails; negative = never */
-    int n_live;
-} failing_heap;
-
-static void *failing_allocate(void *user, size_t size, size_t alignment) {
-    failing_heap *heap = user;
-    if (heap->n_left == 0) return NULL;
-    heap->n_left--;
-    heap->n_live++;
-    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-}
-
-static void failing_release(void *user, void *block) {
-    ((failing_heap *)user)->n_live--;
-    free(block);
-}
-
 static am_status count_bytes(void *user, const char *bytes, size_t n_bytes) {
     (void)bytes;
     *(size_t *)user += n_bytes;
@@ -366,12 +349,11 @@ static void every_allocation_may_fail(void **state) {
     int n_allowed = 0;
     am_status status;
     do {
-        failing_heap heap = {.n_left = n_allowed};
-        const am_allocator allocator = {failing_allocate, failing_release, &heap};
+        failing_heap heap;
         am_error error;
-        am_set_allocator(&allocator);
+        failing_heap_start(&heap, n_allowed);
         status = build_and_write(&error);
-        am_set_allocator(NULL);
+        failing_heap_stop();
         assert_int_equal(heap.n_live, 0);
         assert_true(status == AM_OK || (status == AM_E_MEMORY && error.status == AM_E_MEMORY));
         n_allowed++;

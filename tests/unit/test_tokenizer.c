@@ -9,13 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "model/model.h"
+#include "support/failing_heap.h"
+#include "support/shared.h"
 #include "text/compress.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer.h"
@@ -135,33 +137,21 @@ static void close_oracle(oracle *o) {
     close_fixture(&o->file);
 }
 
-/* tiny.en with its whole vocabulary; skips the test when the data is absent, fails it in CI. */
+/* tiny.en with its whole vocabulary; skips the test when the data is absent. */
 typedef struct tiny {
     am_model *model;
-    am_token_bytes *tokens;
+    const am_token_bytes *tokens;
     am_tokenizer *tokenizer;
 } tiny;
 
 static tiny open_tiny(void) {
     tiny t = {0};
     am_error error;
-    char path[4096];
-    const char *root = getenv("AMANUENSIS_SHARED");
-    struct stat info;
-    snprintf(path, sizeof path, "%s/models/whisper-tiny.en", root != NULL ? root : "../shared");
-    if (stat(path, &info) != 0) {
-        const char *ci = getenv("CI");
-        if (ci != NULL && strcmp(ci, "true") == 0) fail_msg("missing: %s", path);
-        print_message("skipped: no %s\n", path);
-        skip();
-    }
-    if (am__model_open(path, &t.model, &error) != AM_OK) fail_msg("%s", error.detail);
     size_t n_tokens;
-    const am_token_text *texts = am__model_vocabulary(t.model, &n_tokens);
-    assert_int_equal(AM_NEW(&t.tokens, n_tokens, &error), AM_OK);
-    for (size_t i = 0; i < n_tokens; i++) {
-        t.tokens[i] = (am_token_bytes){texts[i].bytes, texts[i].n_bytes};
-    }
+    const char *path = shared_path("models/whisper-tiny.en");
+    if (path == NULL) skip();
+    if (am__model_open(path, &t.model, &error) != AM_OK) fail_msg("%s", error.detail);
+    t.tokens = am__model_vocabulary(t.model, &n_tokens);
     if (am__tokenizer_new(t.tokens, n_tokens, &t.tokenizer, &error) != AM_OK) {
         fail_msg("%s", error.detail);
     }
@@ -170,7 +160,6 @@ static tiny open_tiny(void) {
 
 static void close_tiny(tiny *t) {
     am__tokenizer_free(&t->tokenizer);
-    am__free(t->tokens);
     am__model_close(&t->model);
 }
 
@@ -273,6 +262,33 @@ static void whole_vocabulary_equals_original(void **state) {
     (void)state;
     tiny t = open_tiny();
     check_oracle("tests/data/tokenizer_gpt2.tsv", t.tokenizer);
+    close_tiny(&t);
+}
+
+static bool is_among(int32_t id, const int32_t *ids, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] == id) return true;
+    }
+    return false;
+}
+
+/* The model's suppress_ids are the non-speech tokens and the specials that no text contains. */
+static void suppressed_equal_the_models(void **state) {
+    (void)state;
+    tiny t = open_tiny();
+    const am_special_tokens *s = am__tokenizer_specials(t.tokenizer);
+    const int32_t specials[] = {s->sot,    s->translate, s->transcribe,
+                                s->sot_lm, s->sot_prev,  s->no_speech};
+    size_t n;
+    const int32_t *non_speech = am__tokenizer_non_speech(t.tokenizer, &n);
+    json_t *config = json_load_file(shared_path("models/whisper-tiny.en/config.json"), 0, NULL);
+    const json_t *ids = json_object_get(config, "suppress_ids");
+    assert_int_equal(json_array_size(ids), n + 6);
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        const int32_t id = (int32_t)json_integer_value(json_array_get(ids, i));
+        assert_true(is_among(id, non_speech, n) || is_among(id, specials, 6));
+    }
+    json_decref(config);
     close_tiny(&t);
 }
 
@@ -505,6 +521,57 @@ static void long_piece_is_not_quadratic(void **state) {
     close_oracle(&o);
 }
 
+/* ---- Memory that runs out ---------------------------------------------------------------- */
+
+static am_status use_everything(const am_token_bytes *tokens, am_error *error) {
+    static const char text[] = " Words unheardofwords, 1234567890 caf\xc3\xa9 \xff";
+    am_status status = AM_OK;
+    am_tokenizer *tokenizer = NULL;
+    am_compressor *compressor = NULL;
+    am_token_words words = {0};
+    am_tokens ids = {0};
+    am_buf back;
+    double ratio;
+    am__buf_init(&back, 1000);
+    AM_TRY_DONE(am__tokenizer_new(tokens, 51864, &tokenizer, error));
+    for (int i = 0; i < 5; i++) {
+        const size_t n_before = ids.n;
+        status = am__tokenizer_encode(tokenizer, text, sizeof text - 1, &ids, error);
+        if (status != AM_OK) assert_int_equal(ids.n, n_before);
+        AM_TRY_DONE(status);
+    }
+    AM_TRY_DONE(am__tokenizer_decode(tokenizer, ids.ids, ids.n, &back, error));
+    AM_TRY_DONE(am__tokenizer_split_words(tokenizer, ids.ids, ids.n, NULL, &words, error));
+    AM_TRY_DONE(am__compressor_new(&compressor, error));
+    AM_TRY_DONE(am__compression_ratio(compressor, back.data, back.n_bytes, &ratio, error));
+done:
+    am__compressor_free(&compressor);
+    am__token_words_free(&words);
+    am__buf_free(&back);
+    am__tokens_free(&ids);
+    am__tokenizer_free(&tokenizer);
+    return status;
+}
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    oracle o = open_oracle("tests/data/tokenizer_gpt2.tsv");
+    int n_allowed = 0;
+    am_status status;
+    do {
+        failing_heap heap;
+        am_error error;
+        failing_heap_start(&heap, n_allowed);
+        status = use_everything(o.tokens, &error);
+        failing_heap_stop();
+        assert_int_equal(heap.n_live, 0);
+        assert_true(status == AM_OK || (status == AM_E_MEMORY && error.status == AM_E_MEMORY));
+        n_allowed++;
+    } while (status != AM_OK);
+    assert_true(n_allowed > 15);
+    close_oracle(&o);
+}
+
 static void strips_as_python(void **state) {
     (void)state;
     const struct {
@@ -533,6 +600,7 @@ int main(void) {
         cmocka_unit_test(english_equals_original),
         cmocka_unit_test(multilingual_equals_original),
         cmocka_unit_test(whole_vocabulary_equals_original),
+        cmocka_unit_test(suppressed_equal_the_models),
         cmocka_unit_test(languages_equal_original),
         cmocka_unit_test(compression_equals_python),
         cmocka_unit_test(ids_follow_from_the_size),
@@ -540,6 +608,7 @@ int main(void) {
         cmocka_unit_test(decode_skips_specials),
         cmocka_unit_test(random_texts_survive),
         cmocka_unit_test(long_piece_is_not_quadratic),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(strips_as_python),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
