@@ -1,6 +1,6 @@
 /* What every fuzz target defines: libFuzzer's entry point. */
-#ifndef AM_TESTS_FUZZ_H
-#define AM_TESTS_FUZZ_H
+#ifndef AM_TESTS_FUZZ_FUZZ_H
+#define AM_TESTS_FUZZ_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Reads NumPy's .npy files, as far as the golden data needs: C order, little-endian f4 or i4. */
-#ifndef AM_TESTS_NPY_H
-#define AM_TESTS_NPY_H
+#ifndef AM_TESTS_SUPPORT_NPY_H
+#define AM_TESTS_SUPPORT_NPY_H
 
 #include <stddef.h>
 #include <stdint.h>
