@@ -18,9 +18,9 @@ OPTIONS = ["w20", "c1", "w18.c2", "w9.c3.h", "m3", "m4.w12", "h", "m2.h", "w1000
 
 SPEECH = [
     (0.0, " And so, my fellow Americans: ask not what your country can do for you!"),
-    (5.3, " \"Quoted\", naïve café\tStraße -- it's 3.14 \\ 100%?"),
-    (14.75, " 今天天气很好，我们去公园吧。"),
-    (16.5, " \U0001f600 смех\u3000и\u00a0слёзы ♪"),
+    (5.3035, " \"Quoted\", naïve café\tStraße -- it's 3.14 \\ 100%?"),
+    (14.8125, " 今天天气很好，我们去公园吧。"),
+    (16.5686, " \U0001f600 смех\u3000и\u00a0слёзы ♪"),
     (3599.2, " Supercalifragilisticexpialidocious ends the first hour."),
     (3604.995, " Then"),
     (36000.1, " ten hours, and   spaces  "),
@@ -42,8 +42,8 @@ def make_segments(generator, with_words):
         }
         if with_words:
             segment["words"] = [
-                {"word": word, "start": round(start + step * at, 2),
-                 "end": round(start + step * at + generator.choice([step, 0.1]), 2),
+                {"word": word, "start": round(start + step * at, 4),
+                 "end": round(start + step * at + generator.choice([step, 0.1]), 4),
                  "probability": generator.random()}
                 for at, word in enumerate(words)]
         yield segment

@@ -244,7 +244,7 @@ static void check_oracle(const char *path, const am_tokenizer *instead) {
             n_suppressed++;
         }
     } while (next_record(&o.file, &r));
-    assert_true(n_texts > 80 && n_words == 8 && n_suppressed == 1);
+    assert_true(n_texts > 80 && n_words == 11 && n_suppressed == 1);
     close_oracle(&o);
 }
 
@@ -572,6 +572,30 @@ static void every_allocation_may_fail(void **state) {
     close_oracle(&o);
 }
 
+/* Every code point of White_Space, and what is near to it. */
+static void classes(void **state) {
+    (void)state;
+    static const uint32_t spaces[] = {0x09,   0x0a,   0x0b,   0x0c,   0x0d,   0x20,   0x85,
+                                      0xa0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004,
+                                      0x2005, 0x2006, 0x2007, 0x2008, 0x2009, 0x200a, 0x2028,
+                                      0x2029, 0x202f, 0x205f, 0x3000};
+    size_t n_found = 0;
+    for (uint32_t code = 0; code <= 0x10ffff; code++) {
+        if (am__unicode_class(code) != AM_CHAR_SPACE) continue;
+        assert_true(n_found < sizeof spaces / sizeof spaces[0]);
+        assert_int_equal(code, spaces[n_found++]);
+    }
+    assert_int_equal(n_found, sizeof spaces / sizeof spaces[0]);
+    assert_int_equal(am__unicode_class('z'), AM_CHAR_LETTER);
+    assert_int_equal(am__unicode_class('z' + 1), AM_CHAR_OTHER);
+    assert_int_equal(am__unicode_class('/'), AM_CHAR_OTHER);
+    assert_int_equal(am__unicode_class('0'), AM_CHAR_NUMBER);
+    assert_int_equal(am__unicode_class(0x2160), AM_CHAR_NUMBER); /* ROMAN NUMERAL ONE */
+    assert_int_equal(am__unicode_class(0x301), AM_CHAR_OTHER);   /* a combining mark */
+    assert_int_equal(am__unicode_class(0x20000), AM_CHAR_LETTER);
+    assert_int_equal(am__unicode_class(0x10ffff), AM_CHAR_OTHER);
+}
+
 static void strips_as_python(void **state) {
     (void)state;
     const struct {
@@ -609,6 +633,7 @@ int main(void) {
         cmocka_unit_test(random_texts_survive),
         cmocka_unit_test(long_piece_is_not_quadratic),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(classes),
         cmocka_unit_test(strips_as_python),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
