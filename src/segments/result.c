@@ -57,7 +57,7 @@ static am_status copy_text(am_arena *arena, const char *text, const char **copy,
     *copy = NULL;
     if (text == NULL) return AM_OK;
     const size_t n = strlen(text);
-    if (is_utf8(text, n) || n) return am__arena_strndup(arena, text, n, copy, error);
+    if (is_utf8(text, n)) return am__arena_strndup(arena, text, n, copy, error);
 
     size_t n_bytes;
     if (!am__mul(n, 3, &n_bytes) || !am__add(n_bytes, 1, &n_bytes)) {
