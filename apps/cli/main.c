@@ -1,5 +1,5 @@
 /*
- * The program `amanuensis VERB …`: finds the verb, reads its options, runs it. A first argument
+ * The program `amanuensis VERB ...`: finds the verb, reads its options, runs it. A first argument
  * that is no verb is a file to transcribe. Knows no audio and no model.
  */
 #include <errno.h>
@@ -24,12 +24,12 @@ typedef struct verb {
 } verb;
 
 static const verb verbs[] = {
-    {"transcribe", "FILE…", "write what is said in audio or video files (- is standard input)",
+    {"transcribe", "FILE...", "write what is said in audio or video (- is standard input)",
      VERB_TRANSCRIBE, verb_transcribe},
-    {"pull", "NAME…", "fetch models", VERB_PULL, verb_pull},
+    {"pull", "NAME...", "fetch models", VERB_PULL, verb_pull},
     {"models", "", "list the models that can be pulled, and those installed", VERB_MODELS,
      verb_models},
-    {"bench", "FILE…", "measure the time of each stage", VERB_BENCH, verb_bench},
+    {"bench", "FILE...", "measure the time of each stage", VERB_BENCH, verb_bench},
     {"help", "[VERB]", "explain a verb and its options", VERB_HELP, verb_help},
     {"version", "", "print the version", VERB_VERSION, verb_version},
 };
@@ -53,12 +53,12 @@ static void print_overview(void) {
         snprintf(call, sizeof call, "amanuensis %s %s", verbs[i].name, verbs[i].arguments);
         printf("  %-32s%s\n", call, verbs[i].summary);
     }
-    printf("\n`amanuensis FILE…` transcribes too. `amanuensis help VERB` explains the options;\n"
+    printf("\n`amanuensis FILE...` transcribes too. `amanuensis help VERB` explains the options;\n"
            "every option is also a variable: --beam_size is AMANUENSIS_BEAM_SIZE.\n");
 }
 
 static int explain(const verb *about) {
-    printf("amanuensis %s [OPTION]… %s\n    %s\n\n", about->name, about->arguments,
+    printf("amanuensis %s [OPTION]... %s\n    %s\n\n", about->name, about->arguments,
            about->summary);
     options_print_help(stdout, about->bit);
     return 0;

@@ -108,12 +108,12 @@ void options_print_man(FILE *out) {
         if (spec->verbs == VERB_HELP) continue;
         options_variable(spec, variable);
         fputs(".TP\n", out);
-        if (spec->letter != 0) fprintf(out, ".BR \\-%c ,\\  ", spec->letter);
-        fputs(spec->letter != 0 ? "\\-\\-" : ".BR \\-\\-", out);
+        if (spec->letter != 0) fprintf(out, "\\fB\\-%c\\fR, ", spec->letter);
+        fputs("\\fB\\-\\-", out);
         print_roff(out, spec->name);
-        fputs(" \" ", out);
+        fputs("\\fR ", out);
         print_roff(out, argument_of(spec));
-        fputs("\"\n", out);
+        fputc('\n', out);
         print_roff(out, spec->help);
         fputs(".\n", out);
         default_text(spec, value, sizeof value);

@@ -25,11 +25,16 @@ static char folded(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static bool same_name(const char *name, const char *text, size_t n) {
+/* Whether name begins with text[0 … n-1], '-' taken for '_'. */
+static bool same_name_part(const char *name, const char *text, size_t n) {
     for (size_t i = 0; i < n; i++) {
         if (name[i] == '\0' || name[i] != (text[i] == '-' ? '_' : text[i])) return false;
     }
-    return name[n] == '\0';
+    return true;
+}
+
+static bool same_name(const char *name, const char *text, size_t n) {
+    return same_name_part(name, text, n) && name[n] == '\0';
 }
 
 static bool same_word(const char *word, const char *text) {
@@ -84,6 +89,7 @@ const char *options_nearest(const char *word, const char *(*at)(size_t index), s
     for (size_t i = 0; i < n; i++) {
         const size_t n_name = strlen(at(i));
         if (n_name >= OPTION_NAME_BYTES) continue;
+        if (n_name > n_word && same_name_part(at(i), word, n_word)) return at(i);
         const size_t distance = edits(word, n_word, at(i), n_name);
         if (distance < fewest) {
             fewest = distance;

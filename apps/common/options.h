@@ -104,7 +104,7 @@ const option_spec *options_find(const char *name, size_t n);
 /* The environment variable of an option: "AMANUENSIS_BEAM_SIZE". */
 void options_variable(const option_spec *spec, char name[OPTION_NAME_BYTES]);
 
-/* The nearest of `n` names within a few edits, or NULL. `at` steps through them. */
+/* The one of `n` names that begins with the word or is within a few edits of it, or NULL. */
 const char *options_nearest(const char *word, const char *(*at)(size_t index), size_t n);
 
 /* Help of the verb's options: plain columns, or roff for the manual page. */

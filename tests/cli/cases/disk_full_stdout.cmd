@@ -1,0 +1,1 @@
+amanuensis --model "$MODEL" $FAST "$IN/tone.wav" -f json -o - > /dev/full

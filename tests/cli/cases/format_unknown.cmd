@@ -1,0 +1,1 @@
+amanuensis "$IN/tone.wav" -f doc

@@ -1,0 +1,1 @@
+amanuensis help pull

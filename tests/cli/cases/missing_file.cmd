@@ -1,0 +1,1 @@
+amanuensis --model "$MODEL" nothing.wav

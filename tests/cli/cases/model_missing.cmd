@@ -1,0 +1,1 @@
+amanuensis --model no-such-model "$IN/tone.wav" -f srt

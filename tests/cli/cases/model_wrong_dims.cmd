@@ -1,0 +1,1 @@
+amanuensis --model "$IN/wrong_dims" "$IN/tone.wav" -f srt

@@ -1,0 +1,1 @@
+amanuensis --model "$MODEL" "$IN/no_samples.wav" -f srt

@@ -1,0 +1,1 @@
+amanuensis pull tiny.en --beam_size 2

@@ -1,0 +1,2 @@
+# The whole frames are transcribed.
+amanuensis --model "$MODEL" $FAST "$IN/truncated.mp3" -f json

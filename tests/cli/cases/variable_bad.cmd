@@ -1,0 +1,1 @@
+AMANUENSIS_BEAM_SIZE=many amanuensis --model "$MODEL" "$IN/tone.wav"

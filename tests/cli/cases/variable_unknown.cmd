@@ -1,0 +1,1 @@
+AMANUENSIS_BEAMSIZE=5 amanuensis version

@@ -1,0 +1,1 @@
+amanuensis trnscribe "$IN/tone.wav"

@@ -1,0 +1,1 @@
+amanuensis --model "$MODEL" "$IN/no_sound.mp4" -f srt
