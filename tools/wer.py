@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Word error rate of the program beside the original's, per set of the shared recordings.
+
+    tools/wer.py PROGRAM [--model MODEL] [--golden tiny.en] [--sets english] [-- OPTION ...]
+
+Runs the program as the golden transcripts were made (greedy, temperature 0 alone, no text carried
+between windows, language given), normalises texts with openai/whisper's own normalizers, counts
+errors with jiwer, and compares each clip's text with the original's. Exit code 1 when a set is
+worse than the original by more than --worse (percent, absolute) or a clip could not be
+transcribed; with --same also when a text differs.
+"""
+import argparse
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import tool_venv
+
+ROOT = Path(__file__).resolve().parent.parent
+GREEDY = ["--beam_size", "1", "--temperature_increment_on_fallback", "None",
+          "--condition_on_previous_text", "False"]
+
+
+def shared_folder():
+    """The shared data; ends the program when there is none."""
+    folder = Path(os.environ.get("AMANUENSIS_SHARED") or ROOT.parent / "shared").resolve()
+    if not (folder / "golden").is_dir():
+        print(f"skipped: wer: no {folder}/golden")
+        sys.exit(1 if os.environ.get("CI") == "true" else 77)
+    return folder
+
+
+def normalizers():
+    """(English, any language): whisper.normalizers without the rest of that package."""
+    spec = importlib.util.find_spec("whisper")
+    package = types.ModuleType("whisper")
+    package.__path__ = list(spec.submodule_search_locations)
+    sys.modules["whisper"] = package
+    from whisper.normalizers import BasicTextNormalizer, EnglishTextNormalizer
+    return EnglishTextNormalizer(), BasicTextNormalizer()
+
+
+def transcribe(program, model, language, paths, options):
+    """Texts of many recordings by one run of the program."""
+    command = [program, "transcribe", "--model", model, "--language", language, *GREEDY,
+               *options, "--quiet", "True", "-f", "json", "-o", "-", *map(str, paths)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        print(run.stderr, file=sys.stderr)
+        sys.exit(1)
+    documents, decoder, rest = [], json.JSONDecoder(), run.stdout.lstrip()
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        documents.append(document)
+        rest = rest[end:].lstrip()
+    if len(documents) != len(paths):
+        print(f"wer: {len(documents)} results for {len(paths)} files", file=sys.stderr)
+        sys.exit(1)
+    return [document["text"] for document in documents]
+
+
+def golden_wer(shared, model):
+    """set -> words, errors of the original."""
+    with open(shared / "golden" / "wer.tsv", encoding="utf-8") as table:
+        return {row["set"]: (int(row["words"]), int(row["errors"]))
+                for row in csv.DictReader(table, delimiter="\t") if row["model"] == model}
+
+
+def count_errors(reference, text, normalizer):
+    """(words of the reference, errors) of one clip."""
+    import jiwer
+    wanted, found = normalizer(reference), normalizer(text)
+    if not wanted:
+        return 0, len(found.split())
+    result = jiwer.process_words(wanted, found)
+    return (result.hits + result.substitutions + result.deletions,
+            result.substitutions + result.deletions + result.insertions)
+
+
+def difference(ours, original):
+    """The words around the first place where two texts part."""
+    a, b = ours.split(), original.split()
+    at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    first = max(0, at - 2)
+    return f"ours … {' '.join(a[first:at + 4])} … original … {' '.join(b[first:at + 4])} …"
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program")
+    parser.add_argument("--model", help="default: the shared tiny.en")
+    parser.add_argument("--golden", default="tiny.en", help="which golden transcripts")
+    parser.add_argument("--sets", default="", help="only sets whose name contains this")
+    parser.add_argument("--worse", type=float, default=0.1)
+    parser.add_argument("--same", action="store_true", help="fail when any text differs")
+    parser.add_argument("--texts", type=Path, help="write every clip's text into this JSON file")
+    parser.add_argument("options", nargs="*", help="more options of the program, after --")
+    return parser.parse_args()
+
+
+def score(shared, golden, texts):
+    """set -> [words, errors, clips], and the clips whose text is not the original's."""
+    english, basic = normalizers()
+    sets, changed = {}, []
+    for name, text in texts.items():
+        reference = (shared / "audio" / name).with_suffix(".txt").read_text(encoding="utf-8")
+        is_english = golden[name]["language"] == "en"
+        words, errors = count_errors(reference, text, english if is_english else basic)
+        group = "/".join(name.split("/")[:2])
+        for key in [group] + (["english (all)"] if group.startswith("english/") else []):
+            row = sets.setdefault(key, [0, 0, 0])
+            row[0], row[1], row[2] = row[0] + words, row[1] + errors, row[2] + 1
+        if text.strip() != golden[name]["text"].strip():
+            changed.append(name)
+    return sets, changed
+
+
+def main():
+    arguments = parse_arguments()
+    shared = shared_folder()
+    tool_venv.enter("wer", "--no-deps")
+    model = arguments.model or str(shared / "models" / "whisper-tiny.en")
+    path = shared / "golden" / arguments.golden / "greedy.json"
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    names = [name for name in golden if arguments.sets in name]
+    texts = {}
+    for language in sorted({golden[name]["language"] for name in names}):
+        batch = [name for name in names if golden[name]["language"] == language]
+        paths = [shared / "audio" / name for name in batch]
+        texts |= dict(zip(batch, transcribe(arguments.program, model, language, paths,
+                                            arguments.options)))
+    if arguments.texts:
+        arguments.texts.write_text(json.dumps(texts, ensure_ascii=False, indent=1) + "\n",
+                                   encoding="utf-8")
+    sets, changed = score(shared, golden, texts)
+    original = golden_wer(shared, arguments.golden)
+    failed = not names or (arguments.same and bool(changed))
+    print(f"{'set':32} {'clips':>5} {'words':>6} {'errors':>6} {'ours':>7} {'original':>8}")
+    for name, (words, errors, clips) in sorted(sets.items(), key=lambda item: item[0]):
+        ours = 100 * errors / words if words else 0.0
+        theirs = 100 * original[name][1] / original[name][0] if name in original else None
+        whole = theirs is not None and original[name][0] == words
+        worse = whole and ours > theirs + arguments.worse
+        failed |= worse
+        print(f"{name:32} {clips:5} {words:6} {errors:6} {ours:6.2f}% "
+              f"{f'{theirs:7.2f}%' if whole else '      –'}{'  WORSE' if worse else ''}")
+    print(f"text identical to the original's: {len(texts) - len(changed)} of {len(texts)} clips")
+    for name in changed:
+        print(f"  differs: {name}: {difference(texts[name], golden[name]['text'])}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
