@@ -1,23 +1,26 @@
-/*
- * Models by name: where they are installed, and (pull.c) where they come from. Knows files and
- * networks, not what is in a model.
- */
+/* Models by name: where an installed one is. The rest of the room is behind amanuensis.h. */
 #ifndef AM_HUB_HUB_H
 #define AM_HUB_HUB_H
 
-#include "base/status.h"
-
-#define AM_PATH_MAX 4096
-
-/* The folder models live in: `models_dir`, or ~/.cache/amanuensis where it is NULL. */
-AM_CHECK_RESULT am_status am__hub_folder(const char *models_dir, char *path, size_t capacity,
-                                         am_error *error);
+#include "base/path.h"
+#include "hub/catalogue.h"
 
 /*
- * The path of a model given by path or by name: what exists as a path wins, then a name in the
- * models folder. E_NOT_FOUND says how to get it.
+ * The file or folder to open for what a user called a model: an existing path, else an installed
+ * model of that name below models_dir (NULL = default). E_NOT_FOUND says how to pull it.
  */
-AM_CHECK_RESULT am_status am__hub_resolve(const char *model, const char *models_dir, char *path,
-                                          size_t capacity, am_error *error);
+AM_CHECK_RESULT am_status am__hub_resolve(const char *name_or_path, const char *models_dir,
+                                          char *path, size_t size, am_error *error);
+
+/* am_model_pull of an entry that need not be in the catalogue. */
+AM_CHECK_RESULT am_status am__pull_entry(const am_hub_entry *entry,
+                                         const am_pull_options *options, am_error *error);
+
+/* Folder of an entry below models_dir (NULL = default), and whether all its files are there. */
+AM_CHECK_RESULT am_status am__entry_folder(const am_hub_entry *entry, const char *models_dir,
+                                           char *path, size_t size, am_error *error);
+bool am__entry_installed(const am_hub_entry *entry, const char *folder);
+AM_CHECK_RESULT am_status am__hub_folder(const char *models_dir, char *path, size_t size,
+                                         am_error *error);
 
 #endif

@@ -212,13 +212,13 @@ static am_status read_dims(am_model *model, const am_raw_list *list, am_error *e
 }
 
 am_status am__ct2_read(am_model *model, am_error *error) {
-    char path[AM_PATH_BYTES];
+    char path[AM_PATH_MAX];
     const am_map *map;
     am_raw_list list = {0};
     am_json *config = NULL;
     am_status status = AM_OK;
     model->format = "CTranslate2";
-    AM_TRY_DONE(am__join_path(model->path, "model.bin", path, sizeof path, error));
+    AM_TRY_DONE(am__path_join(model->path, "model.bin", path, sizeof path, error));
     AM_TRY_DONE(am__model_map(model, path, &map, error));
     am_reader reader = am__reader(map, path);
     AM_TRY_DONE(read_binary(&reader, &list, error));

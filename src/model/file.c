@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,18 +84,3 @@ READ_FUNCTION(8)
 READ_FUNCTION(16)
 READ_FUNCTION(32)
 READ_FUNCTION(64)
-
-am_status am__join_path(const char *folder, const char *name, char *path, size_t size,
-                        am_error *error) {
-    const int n = snprintf(path, size, "%s/%s", folder, name);
-    if (n < 0 || (size_t)n >= size) {
-        AM_FAIL(error, AM_E_ARG, "path %s/%s is longer than %zu bytes", folder, name, size - 1);
-    }
-    return AM_OK;
-}
-
-bool am__file_exists(const char *folder, const char *name) {
-    char path[4096];
-    struct stat info;
-    return am__join_path(folder, name, path, sizeof path, NULL) == AM_OK && stat(path, &info) == 0;
-}

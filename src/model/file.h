@@ -40,9 +40,4 @@ AM_CHECK_RESULT am_status am__read_u64(am_reader *reader, const char *what, uint
 AM_CHECK_RESULT am_status am__read_bytes(am_reader *reader, const char *what, size_t n,
                                          const unsigned char **bytes, am_error *error);
 
-/* "FOLDER/NAME"; E_ARG when longer than the buffer. */
-AM_CHECK_RESULT am_status am__join_path(const char *folder, const char *name, char *path,
-                                        size_t size, am_error *error);
-bool am__file_exists(const char *folder, const char *name);
-
 #endif

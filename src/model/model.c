@@ -22,10 +22,10 @@ am_status am__model_map(am_model *model, const char *path, const am_map **map, a
 
 am_status am__model_json(const char *folder, const char *name, bool required, am_json **json,
                          am_error *error) {
-    char path[AM_PATH_BYTES];
+    char path[AM_PATH_MAX];
     am_map file = {0};
-    if (!required && !am__file_exists(folder, name)) return AM_OK;
-    AM_TRY(am__join_path(folder, name, path, sizeof path, error));
+    if (!required && !am__path_exists(folder, name)) return AM_OK;
+    AM_TRY(am__path_join(folder, name, path, sizeof path, error));
     AM_TRY(am__map_open(path, &file, error));
     const am_status status = am__json_parse(file.n_bytes > 0 ? (const char *)file.bytes : "",
                                             file.n_bytes, path, AM_E_MODEL, json, error);
@@ -37,9 +37,9 @@ static am_status read_any(am_model *model, am_error *error) {
     struct stat info;
     if (stat(model->path, &info) != 0) return am__fail_errno(error, errno, "%s", model->path);
     if (S_ISDIR(info.st_mode)) {
-        if (am__file_exists(model->path, "model.bin")) return am__ct2_read(model, error);
-        if (am__file_exists(model->path, "model.safetensors") ||
-            am__file_exists(model->path, "model.safetensors.index.json")) {
+        if (am__path_exists(model->path, "model.bin")) return am__ct2_read(model, error);
+        if (am__path_exists(model->path, "model.safetensors") ||
+            am__path_exists(model->path, "model.safetensors.index.json")) {
             return am__safetensors_read(model, error);
         }
         AM_FAIL(error, AM_E_MODEL, "%s: a folder without model.bin or model.safetensors",

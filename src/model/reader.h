@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/path.h"
 #include "model/file.h"
 #include "model/model.h"
 
@@ -15,7 +16,6 @@
 #define AM_MAX_RANK 4
 #define AM_MAX_TENSORS 16384
 #define AM_MAX_LAYERS 64
-#define AM_PATH_BYTES 4096
 
 struct am_model {
     am_map maps[AM_MAX_SHARDS];

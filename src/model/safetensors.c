@@ -116,13 +116,13 @@ static am_status add_tensor(am_model *model, const char *source, const char *nam
 }
 
 static am_status read_file(am_model *model, const char *name, am_raw_list *list, am_error *error) {
-    char path[AM_PATH_BYTES];
+    char path[AM_PATH_MAX];
     const am_map *map;
     uint64_t n_header;
     const unsigned char *header = NULL;
     am_json *json = NULL;
     am_status status = AM_OK;
-    AM_TRY(am__join_path(model->path, name, path, sizeof path, error));
+    AM_TRY(am__path_join(model->path, name, path, sizeof path, error));
     AM_TRY(am__model_map(model, path, &map, error));
     am_reader reader = am__reader(map, path);
     AM_TRY(am__read_u64(&reader, "length of the header", &n_header, error));
@@ -244,7 +244,7 @@ am_status am__safetensors_read(am_model *model, am_error *error) {
     am_status status = AM_OK;
     model->format = "safetensors";
     AM_TRY_DONE(read_dims(model, error));
-    if (am__file_exists(model->path, single)) {
+    if (am__path_exists(model->path, single)) {
         AM_TRY_DONE(read_file(model, single, &list, error));
     } else {
         AM_TRY_DONE(read_shards(model, index, &list, error));

@@ -141,9 +141,9 @@ done:
 
 static am_status put_lines(am_model *model, const byte_map *map, const char *folder,
                            const char *source, am_error *error) {
-    char path[AM_PATH_BYTES];
+    char path[AM_PATH_MAX];
     am_map file = {0};
-    AM_TRY(am__join_path(folder, source, path, sizeof path, error));
+    AM_TRY(am__path_join(folder, source, path, sizeof path, error));
     AM_TRY(am__map_open(path, &file, error));
     am_status status = AM_OK;
     const char *text = (const char *)file.bytes;
@@ -166,7 +166,7 @@ am_status am__vocabulary_from_folder(am_model *model, const char *folder, am_err
     byte_map_init(&map);
     AM_TRY(am__vocabulary_new(model, error));
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
-        if (!am__file_exists(folder, sources[i])) continue;
+        if (!am__path_exists(folder, sources[i])) continue;
         if (strstr(sources[i], ".txt") != NULL) {
             AM_TRY(put_lines(model, &map, folder, sources[i], error));
         } else {
