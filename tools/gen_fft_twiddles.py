@@ -30,8 +30,8 @@ def table(name, n, rows, columns):
             angle = 2 * math.pi * (a * b % n) / n
             items.append(f"{{{number(math.cos(angle))}, {number(-math.sin(angle))}}}")
         lines.append("    {")
-        for start in range(0, columns, 3):
-            lines.append("        " + ", ".join(items[start:start + 3]) + ",")
+        for start in range(0, columns, 2):
+            lines.append("        " + ", ".join(items[start:start + 2]) + ",")
         lines.append("    },")
     return "\n".join(lines + ["};", ""])
 

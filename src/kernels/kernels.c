@@ -12,6 +12,7 @@ static const level levels[] = {
     {0, &am__kernels_ref},
 #if defined(__x86_64__)
     {AM_CPU_AVX2, &am__kernels__avx2},
+    {AM_CPU_AVX512, &am__kernels__avx512},
 #endif
 };
 

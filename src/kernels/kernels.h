@@ -36,5 +36,6 @@ const am_kernels *am__kernels(void);
 
 extern const am_kernels am__kernels_ref; /* the specification */
 extern const am_kernels am__kernels__avx2;
+extern const am_kernels am__kernels__avx512;
 
 #endif

@@ -1,0 +1,4 @@
+/* vector_f32.h for AVX-512. */
+#include "kernels/x86/lanes_avx512.inc"
+
+#include "kernels/simd/vector_f32.inc"
