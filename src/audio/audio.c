@@ -62,7 +62,7 @@ am_status am_audio_open_memory(const void *bytes, size_t n_bytes, const am_audio
     am_audio_options checked;
     am_input input;
     AM_TRY(check_options(options, &checked, error));
-    AM_TRY(am__input_open_memory(bytes, n_bytes, &input, error));
+    am__input_open_memory(bytes, n_bytes, &input);
     return am__ffmpeg_open(&input, &checked, audio, error);
 }
 

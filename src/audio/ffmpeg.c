@@ -113,6 +113,7 @@ static int refuse_file(AVFormatContext *format, AVIOContext **io, const char *ur
 
 static am_status fail_av(const ffmpeg_audio *a, am_error *error, const char *what, int code) {
     if (a->input.error != 0) return am__fail_errno(error, a->input.error, "%s: read", a->name);
+    if (!a->input.any) return am__fail(error, AM_E_AUDIO, "%s: is empty", a->name);
     char reason[128];
     av_strerror(code, reason, sizeof reason);
     return am__fail(error, AM_E_AUDIO, "%s: %s: %s", a->name, what, reason);
@@ -185,10 +186,10 @@ static bool next_frame(ffmpeg_audio *a) {
         }
         if (code == AVERROR_EOF) return false;
         if (code == 0) {
-            note_error(a, "decode", AVERROR_PATCHWELCOME);
-        } else if (code != AVERROR(EAGAIN)) {
-            note_error(a, "decode", code);
+            note_error(a, "decode", AVERROR_INVALIDDATA);
+            continue;
         }
+        if (code != AVERROR(EAGAIN)) note_error(a, "decode", code);
         /* A decoder that fails while it is flushed has nothing more to give. */
         if (!a->demuxing) return false;
         feed_decoder(a);
@@ -441,6 +442,16 @@ static double start_of(const AVFormatContext *format) {
     return isfinite(start_s) ? start_s : 0.0;
 }
 
+/* What the container states; raw PCM states nothing, but its size does. -1 = unknown */
+static double duration_of(const ffmpeg_audio *a, const am_audio_options *options) {
+    const int64_t n_bytes = am__input_size(&a->input);
+    if (options->raw != AM_PCM_NONE && n_bytes >= 0) {
+        const int frame_bytes = options->raw_channels * (options->raw == AM_PCM_S16LE ? 2 : 4);
+        return (double)n_bytes / frame_bytes / options->raw_rate;
+    }
+    return a->format->duration > 0 ? (double)a->format->duration / AV_TIME_BASE : -1.0;
+}
+
 am_status am__ffmpeg_open(const am_input *input, const am_audio_options *options, am_audio **audio,
                           am_error *error) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -466,8 +477,8 @@ am_status am__ffmpeg_open(const am_input *input, const am_audio_options *options
     AM_TRY_DONE(choose_stream(a, options->stream, error));
     AM_TRY_DONE(open_decoder(a, error));
     a->origin_s = start_of(a->format);
-    if (a->format->duration > 0) {
-        a->base.duration_s = (double)a->format->duration / AV_TIME_BASE;
+    a->base.duration_s = duration_of(a, options);
+    if (a->base.duration_s > 0) {
         a->silence_budget_s = fmin(a->base.duration_s, SILENCE_MAX_S);
     }
     *audio = &a->base;

@@ -19,8 +19,6 @@ am_status am__input_open_file(const char *path, am_input *input, am_error *error
         status = am__fail_errno(error, errno, "%s", input->name);
     } else if (S_ISDIR(info.st_mode)) {
         status = am__fail(error, AM_E_AUDIO, "%s: is a directory", input->name);
-    } else if (S_ISREG(info.st_mode) && info.st_size == 0) {
-        status = am__fail(error, AM_E_AUDIO, "%s: is empty", input->name);
     }
     /* Standard input that was read from before is a stream: its offsets are not the file's. */
     input->seekable = lseek(fd, 0, SEEK_CUR) == 0;
@@ -28,15 +26,12 @@ am_status am__input_open_file(const char *path, am_input *input, am_error *error
     return status;
 }
 
-am_status am__input_open_memory(const void *bytes, size_t n_bytes, am_input *input,
-                                am_error *error) {
-    if (n_bytes == 0) AM_FAIL(error, AM_E_AUDIO, "audio in memory: is empty");
+void am__input_open_memory(const void *bytes, size_t n_bytes, am_input *input) {
     *input = (am_input){.name = "audio in memory",
                         .bytes = bytes,
                         .n_bytes = n_bytes,
                         .fd = -1,
                         .seekable = true};
-    return AM_OK;
 }
 
 void am__input_close(am_input *input) {
@@ -45,11 +40,12 @@ void am__input_close(am_input *input) {
 }
 
 int am__input_read(am_input *input, uint8_t *bytes, int n) {
-    if (input->bytes != NULL) {
+    if (input->fd < 0) {
         const size_t left = input->n_bytes - input->position;
         const size_t taken = left < (size_t)n ? left : (size_t)n;
-        memcpy(bytes, input->bytes + input->position, taken);
+        if (taken > 0) memcpy(bytes, input->bytes + input->position, taken);
         input->position += taken;
+        input->any = input->any || taken > 0;
         return (int)taken;
     }
     ssize_t taken;
@@ -57,11 +53,12 @@ int am__input_read(am_input *input, uint8_t *bytes, int n) {
         taken = read(input->fd, bytes, (size_t)n);
     } while (taken < 0 && errno == EINTR);
     if (taken < 0 && input->error == 0) input->error = errno;
+    input->any = input->any || taken > 0;
     return (int)taken;
 }
 
 int64_t am__input_seek(am_input *input, int64_t offset, int whence) {
-    if (input->bytes == NULL) return lseek(input->fd, offset, whence);
+    if (input->fd >= 0) return lseek(input->fd, offset, whence);
     const int64_t base = whence == SEEK_SET   ? 0
                          : whence == SEEK_CUR ? (int64_t)input->position
                                               : (int64_t)input->n_bytes;
@@ -71,7 +68,7 @@ int64_t am__input_seek(am_input *input, int64_t offset, int whence) {
 }
 
 int64_t am__input_size(const am_input *input) {
-    if (input->bytes != NULL) return (int64_t)input->n_bytes;
+    if (input->fd < 0) return (int64_t)input->n_bytes;
     struct stat info;
     if (!input->seekable || fstat(input->fd, &info) != 0 || !S_ISREG(info.st_mode)) return -1;
     return info.st_size;

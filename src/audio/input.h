@@ -10,18 +10,18 @@
 
 typedef struct am_input {
     const char *name;     /* for messages; borrowed until the input is open */
-    const uint8_t *bytes; /* memory, or NULL */
+    const uint8_t *bytes; /* memory, when fd is -1 */
     size_t n_bytes;
     size_t position;
     int fd; /* -1 = memory */
     bool seekable;
+    bool any;  /* a byte was read: it is not empty */
     int error; /* errno of the first read that failed, 0 = none */
 } am_input;
 
-/* "-" is standard input. E_NOT_FOUND, E_IO; a directory or an empty file is E_AUDIO. */
+/* "-" is standard input. E_NOT_FOUND, E_IO; a directory is E_AUDIO. */
 AM_CHECK_RESULT am_status am__input_open_file(const char *path, am_input *input, am_error *error);
-AM_CHECK_RESULT am_status am__input_open_memory(const void *bytes, size_t n_bytes, am_input *input,
-                                                am_error *error);
+void am__input_open_memory(const void *bytes, size_t n_bytes, am_input *input);
 void am__input_close(am_input *input);
 
 /* Bytes read, 0 at the end, or -1 with input->error set. */

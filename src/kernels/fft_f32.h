@@ -3,7 +3,8 @@
  *
  * Frame f starts at samples[f * hop] and is multiplied by window [400]; power[f * stride + b] is
  * |DFT|^2 at bin b = 0 … 200. (n_frames - 1) * hop + 400 samples are read. Implementations
- * transform several frames side by side, so n_frames should be large.
+ * transform several frames side by side, so n_frames should be large; a frame's result is the same
+ * bits whatever frames are beside it.
  */
 #ifndef AM_KERNELS_FFT_F32_H
 #define AM_KERNELS_FFT_F32_H

@@ -1,5 +1,6 @@
 /* Unit tests of src/audio on WAV files built in memory. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -172,6 +173,10 @@ static void raw_pcm(void **state) {
     options.raw_channels = 2;
     options.channel = 1;
     const wav bytes = {(uint8_t *)in, sizeof in};
+    am_audio *audio = NULL;
+    assert_int_equal(am_audio_open_memory(in, sizeof in, &options, &audio, NULL), AM_OK);
+    assert_true(am_audio_duration(audio) == 500 / 16000.0);
+    am_audio_close(&audio);
     assert_int_equal(decode(bytes, &options, out, ROOM, 100), 500);
     for (int i = 0; i < 500; i++) assert_true(out[i] == (float)in[2 * i + 1] / 32768.0f);
 
@@ -186,11 +191,92 @@ static void raw_pcm(void **state) {
     assert_in_range(decode(bytes, &options, out, ROOM, 100), 1999, 2001);
 
     options.raw_rate = 768001;
-    am_audio *audio = NULL;
     assert_int_equal(am_audio_open_memory(one, sizeof one, &options, &audio, NULL), AM_E_ARG);
     options.raw_rate = 0;
     options.raw_channels = 65;
     assert_int_equal(am_audio_open_memory(one, sizeof one, &options, &audio, NULL), AM_E_ARG);
+}
+
+typedef struct writer {
+    int fd;
+    wav file;
+} writer;
+
+/* Writes a file into a pipe in small pieces of changing size. */
+static void *write_pieces(void *context) {
+    const writer *w = context;
+    size_t piece = 1;
+    for (size_t done = 0; done < w->file.n_bytes; piece = piece * 3 % 1009) {
+        const size_t left = w->file.n_bytes - done;
+        const ssize_t n = write(w->fd, w->file.bytes + done, piece < left ? piece : left);
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    close(w->fd);
+    return NULL;
+}
+
+/* A pipe cannot seek and gives what it has: the samples are the same. */
+static void pipes(void **state) {
+    (void)state;
+    const size_t n = 20000;
+    writer w = {.file = make_wav(1, 16, 16000, 1, n)};
+    for (size_t i = 0; i < n; i++) samples_s16(w.file)[i] = (int16_t)(i * 13);
+    for (int raw = 0; raw < 2; raw++) {
+        int fds[2];
+        pthread_t thread;
+        assert_int_equal(pipe(fds), 0);
+        w.fd = fds[1];
+        assert_int_equal(pthread_create(&thread, NULL, write_pieces, &w), 0);
+        char path[64];
+        snprintf(path, sizeof path, "/dev/fd/%d", fds[0]);
+        am_audio_options options;
+        am_audio_options_init(&options);
+        options.raw = raw ? AM_PCM_S16LE : AM_PCM_NONE;
+        am_audio *audio = NULL;
+        assert_int_equal(am_audio_open_file(path, &options, &audio, NULL), AM_OK);
+        const size_t n_header = raw ? WAV_HEADER / 2 : 0;
+        assert_int_equal(read_all(audio, out, ROOM, 555), n + n_header);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(out[n_header + i] == (float)samples_s16(w.file)[i] / 32768.0f);
+        }
+        am_audio_close(&audio);
+        pthread_join(thread, NULL);
+        close(fds[0]);
+    }
+    free(w.file.bytes);
+}
+
+static int n_until_failure;
+
+static void *allocate_some(void *user, size_t size, size_t alignment) {
+    (void)user;
+    if (n_until_failure-- <= 0) return NULL;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void release(void *user, void *block) {
+    (void)user;
+    free(block);
+}
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    const am_allocator allocator = {.allocate = allocate_some, .release = release};
+    wav file = make_wav(1, 16, 16000, 1, 10);
+    am_set_allocator(&allocator);
+    am_status status = AM_E_MEMORY;
+    int n_allowed = 0;
+    for (; status == AM_E_MEMORY && n_allowed < 100; n_allowed++) {
+        n_until_failure = n_allowed;
+        am_audio *audio = NULL;
+        status = am_audio_open_memory(file.bytes, file.n_bytes, NULL, &audio, NULL);
+        am_audio_close(&audio);
+    }
+    am_set_allocator(NULL);
+    assert_int_equal(status, AM_OK);
+    assert_true(n_allowed > 1);
+    free(file.bytes);
 }
 
 static void borrowed_samples(void **state) {
@@ -217,7 +303,13 @@ static void bad_input(void **state) {
     assert_non_null(strstr(error.detail, "no/such/file.wav"));
     assert_int_equal(am_audio_open_file("/", NULL, &audio, &error), AM_E_AUDIO);
     assert_int_equal(am_audio_open_file(NULL, NULL, &audio, &error), AM_E_ARG);
+    /* Address 0 of our own memory: a file whose bytes cannot be read. */
+    assert_int_equal(am_audio_open_file("/proc/self/mem", NULL, &audio, &error), AM_E_IO);
     assert_int_equal(am_audio_open_memory("", 0, NULL, &audio, &error), AM_E_AUDIO);
+    assert_non_null(strstr(error.detail, "is empty"));
+    assert_int_equal(am_audio_open_memory(NULL, 0, NULL, &audio, &error), AM_E_AUDIO);
+    assert_int_equal(am_audio_open_file("/dev/null", NULL, &audio, &error), AM_E_AUDIO);
+    assert_non_null(strstr(error.detail, "is empty"));
     static const char text[] = "This is text, whatever its name says. There is no sound in it.\n";
     assert_int_equal(am_audio_open_memory(text, sizeof text, NULL, &audio, &error), AM_E_AUDIO);
     assert_null(audio);
@@ -267,6 +359,8 @@ int main(void) {
         cmocka_unit_test(rates),
         cmocka_unit_test(float_files_are_tamed),
         cmocka_unit_test(raw_pcm),
+        cmocka_unit_test(pipes),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(borrowed_samples),
         cmocka_unit_test(bad_input),
         cmocka_unit_test(other_files_stay_closed),
