@@ -71,9 +71,10 @@ expect gap.mka 4 OK
 
 # Rate and channels change on the way.
 make_file first.ogg -i source.flac -t 2 -ar 44100 -c:a libvorbis
-make_file second.ogg -i source.flac -t 2 -ar 16000 -ac 1 -c:a libvorbis
-cat first.ogg second.ogg >chained.ogg
-expect chained.ogg 4 OK
+make_file second.ogg -i source.flac -t 2 -ar 16000 -c:a libvorbis
+make_file third.ogg -i source.flac -t 2 -ar 16000 -ac 1 -c:a libvorbis
+cat first.ogg second.ogg third.ogg >chained.ogg
+expect chained.ogg 6 OK
 
 # Cover art is no picture track.
 make_file cover.png -f lavfi -i testsrc=s=64x48:d=0.1 -frames:v 1
