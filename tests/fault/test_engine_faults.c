@@ -1,0 +1,117 @@
+/*
+ * Every allocation of opening a model and of a transcription fails in turn: each time the status
+ * says so, nothing leaks, and the same objects work again afterwards.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+
+#include <cmocka.h>
+
+#include "amanuensis.h"
+#include "base/rng.h"
+#include "scratch.h"
+#include "support/failing_heap.h"
+#include "weights.h"
+
+#define ALLOCATIONS_MAX 2000
+
+static float noise[AM_SAMPLE_RATE];
+
+static const char *model_path(void) {
+    static char path[4096];
+    const am_dims dims = {.n_mels = 80, .n_vocab = 51864, .d_model = 64, .n_encoder_layers = 1,
+                          .n_decoder_layers = 1, .n_audio_ctx = 1500, .n_text_ctx = 448};
+    scratch_path("tiny.bin", path, sizeof path);
+    const weights w = weights_random(&dims, 3);
+    weights_write_ggml(&w, AM_DTYPE_F16, path);
+    return path;
+}
+
+static am_status open_engine(const char *path, am_engine **engine) {
+    am_engine_options options;
+    am_error error;
+    am_engine_options_init(&options);
+    options.n_threads = 2;
+    return am_engine_open(path, &options, engine, &error);
+}
+
+static void opening_survives_every_failure(void **state) {
+    (void)state;
+    const char *path = model_path();
+    failing_heap heap;
+    int n = 0;
+    am_status status = AM_E_MEMORY;
+    for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
+        am_engine *engine = NULL;
+        failing_heap_start(&heap, n);
+        status = open_engine(path, &engine);
+        if (status != AM_OK) {
+            assert_int_equal(status, AM_E_MEMORY);
+            assert_null(engine);
+        }
+        am_engine_close(&engine);
+        assert_int_equal(heap.n_live, 0);
+        failing_heap_stop();
+    }
+    assert_int_equal(status, AM_OK);
+    assert_true(n > 20);
+}
+
+/* Session, audio and one transcription with word times. */
+static am_status transcribe(am_engine *engine) {
+    am_params params;
+    am_session *session = NULL;
+    am_audio *audio = NULL;
+    am_result *result = NULL;
+    am_params_init(&params);
+    params.beam_size = 2;
+    params.best_of = 2;
+    params.n_temperatures = 1;
+    params.max_new_tokens = 4;
+    params.word_timestamps = true;
+    params.initial_prompt = "some words";
+    params.no_speech_threshold = NAN;
+    am_status status = am_session_new(engine, &session, NULL);
+    if (status == AM_OK) status = am_audio_open_pcm(noise, AM_SAMPLE_RATE, &audio, NULL);
+    if (status == AM_OK) status = am_transcribe(session, audio, &params, NULL, &result, NULL);
+    am_result_free(&result);
+    am_audio_close(&audio);
+    am_session_free(&session);
+    return status;
+}
+
+static void transcribing_survives_every_failure(void **state) {
+    (void)state;
+    failing_heap heap;
+    am_engine *engine = NULL;
+    failing_heap_start(&heap, ALLOCATIONS_MAX);
+    assert_int_equal(open_engine(model_path(), &engine), AM_OK);
+    const int n_engine = heap.n_live;
+    int n = 0;
+    am_status status = AM_E_MEMORY;
+    for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
+        heap.n_left = n;
+        status = transcribe(engine);
+        if (status != AM_OK) assert_int_equal(status, AM_E_MEMORY);
+        assert_int_equal(heap.n_live, n_engine);
+    }
+    assert_int_equal(status, AM_OK);
+    assert_true(n > 20);
+    am_engine_close(&engine);
+    assert_int_equal(heap.n_live, 0);
+    failing_heap_stop();
+}
+
+int main(void) {
+    am_rng rng;
+    am__rng_seed(&rng, 5);
+    for (size_t i = 0; i < AM_SAMPLE_RATE; i++) noise[i] = (float)(0.1 * am__rng_normal(&rng));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opening_survives_every_failure),
+        cmocka_unit_test(transcribing_survives_every_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, scratch_teardown);
+}
