@@ -37,10 +37,11 @@ def shared_folder():
 
 def normalizers():
     """(English, any language): whisper.normalizers without the rest of that package."""
-    spec = importlib.util.find_spec("whisper")
-    package = types.ModuleType("whisper")
-    package.__path__ = list(spec.submodule_search_locations)
-    sys.modules["whisper"] = package
+    if "whisper" not in sys.modules:
+        spec = importlib.util.find_spec("whisper")
+        package = types.ModuleType("whisper")
+        package.__path__ = list(spec.submodule_search_locations)
+        sys.modules["whisper"] = package
     from whisper.normalizers import BasicTextNormalizer, EnglishTextNormalizer
     return EnglishTextNormalizer(), BasicTextNormalizer()
 
