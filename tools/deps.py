@@ -39,8 +39,7 @@ SYSTEM = set("""
     stdlib.h stdnoreturn.h string.h time.h wchar.h
     dirent.h fcntl.h poll.h pthread.h pwd.h sched.h spawn.h strings.h termios.h unistd.h
     sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/stat.h sys/statvfs.h
-    sys/time.h
-    sys/types.h sys/wait.h""".split())
+    sys/time.h sys/types.h sys/wait.h""".split())
 # Intrinsics and CPU questions belong to the kernels alone.
 MACHINE = {"immintrin.h", "x86intrin.h", "cpuid.h", "arm_neon.h", "sys/auxv.h", "asm/hwcap.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

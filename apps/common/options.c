@@ -317,8 +317,22 @@ void options_defaults(options *opts) {
     opts->repeat = 1;
 }
 
+/* $XDG_CACHE_HOME/amanuensis or $HOME/.cache/amanuensis; without both the library finds one. */
+static void use_cache_folder(options *opts) {
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    const bool has_cache = cache != NULL && cache[0] == '/';
+    if (!has_cache && (home == NULL || home[0] != '/')) return;
+    const int n = snprintf(opts->cache_models_dir, sizeof opts->cache_models_dir, "%s%s/amanuensis",
+                           has_cache ? cache : home, has_cache ? "" : "/.cache");
+    if (n > 0 && (size_t)n < sizeof opts->cache_models_dir) {
+        opts->engine.models_dir = opts->cache_models_dir;
+    }
+}
+
 am_status options_init(options *opts, unsigned verb, am_error *error) {
     options_defaults(opts);
+    use_cache_folder(opts);
     return apply_environment(opts, verb, error);
 }
 

@@ -69,6 +69,8 @@ typedef struct options {
     bool verbose;
     bool quiet;
 
+    char cache_models_dir[1024]; /* what engine.models_dir points to unless it is given */
+
     int repeat;
     bool json;
     bool man;

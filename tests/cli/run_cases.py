@@ -17,7 +17,8 @@ Folders that differ from machine to machine are replaced by their variable in th
 A line `# needs: shared speech …` in the script names what the case cannot do without:
     shared   ../shared (or $AMANUENSIS_SHARED): real speech with a model for it
     pulled   tiny.en, in ../shared or pulled into $AMANUENSIS_MODELS
-    user     a user who is not root
+    sample   a spoken recording that a Debian package carries
+    user     to run as somebody else than root
 What is missing skips the case by name; with CI=true it fails instead.
 """
 import argparse
@@ -34,6 +35,7 @@ ROOT = HERE.parent.parent
 TIMEOUT_S = 60
 
 FAST = "--beam_size 1 --temperature_increment_on_fallback None --without_timestamps True"
+SAMPLE = Path("/usr/share/sounds/alsa/Front_Center.wav")
 SINE = ["-f", "lavfi", "-i", "sine=frequency=440:duration=2"]
 # name: arguments of ffmpeg before the output's name.
 INPUTS = {
@@ -100,8 +102,9 @@ class Runner:
         self.environment["FAST"] = FAST
         self.environment["PATH"] = f"{tools}:{os.environ['PATH']}"
         self.environment["XDG_CACHE_HOME"] = str(scratch / "cache")
+        self.environment["SAMPLE"] = str(SAMPLE)
         self.have = {"shared": shared is not None, "pulled": self.folders["PULLED"] is not None,
-                     "user": os.geteuid() != 0}
+                     "sample": SAMPLE.exists(), "user": os.geteuid() != 0}
 
     def missing(self, script):
         """What the script needs and this machine lacks."""
@@ -124,7 +127,8 @@ class Runner:
     def neutral(self, output, folder):
         """Text without the names of this machine's folders; longest names first."""
         text = output.decode("utf-8", errors="backslashreplace")
-        known = {"HERE": folder, **{k: v for k, v in self.folders.items() if v}}
+        known = {"HERE": folder, "CACHE": self.scratch / "cache",
+                 **{k: v for k, v in self.folders.items() if v}}
         for name, path in sorted(known.items(), key=lambda item: -len(str(item[1]))):
             text = text.replace(str(path), f"${name}")
         return text

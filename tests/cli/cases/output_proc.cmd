@@ -1,0 +1,1 @@
+amanuensis --model "$MODEL" "$IN/tone.wav" -o /proc/no/such

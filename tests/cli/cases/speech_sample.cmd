@@ -1,0 +1,2 @@
+# needs: pulled sample
+amanuensis --model "$PULLED" --beam_size 1 --language en "$SAMPLE"
