@@ -287,22 +287,27 @@ static am_status install(const pull *p, am_error *error) {
         if (file->optional && access(from, F_OK) != 0) continue;
         if (rename(from, to) != 0) return am__fail_errno(error, errno, "%s", to);
     }
-    /* Leftovers of sources that failed; a folder that is not empty does no harm. */
+    /* Leftovers of sources that failed. */
     for (const am_hub_file *file = p->entry->files; file->name != NULL; file++) {
         char whole[AM_PATH_MAX], part[AM_PATH_MAX];
         AM_TRY(stage_paths(p, file, whole, part, error));
         (void)unlink(part);
     }
-    (void)rmdir(p->staging);
     return AM_OK;
 }
 
+/* The holder removes the file at the end, so a lock counts only on the file that has the name. */
 static am_status take_lock(const char *path, int *descriptor, am_error *error) {
+    struct stat ours, named;
     *descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (*descriptor < 0) return am__fail_errno(error, errno, "%s", path);
-    if (flock(*descriptor, LOCK_EX | LOCK_NB) == 0) return AM_OK;
-    if (errno == EWOULDBLOCK) AM_FAIL(error, AM_E_SYSTEM, "%s: another pull holds it", path);
-    return am__fail_errno(error, errno, "%s", path);
+    if (flock(*descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(*descriptor, &ours) == 0 &&
+        stat(path, &named) == 0 && ours.st_ino == named.st_ino) {
+        return AM_OK;
+    }
+    close(*descriptor);
+    *descriptor = -1;
+    AM_FAIL(error, AM_E_SYSTEM, "%s: held by another pull of this model", path);
 }
 
 am_status am__pull_entry(const am_hub_entry *entry, const am_pull_options *options,
@@ -334,7 +339,8 @@ am_status am__pull_entry(const am_hub_entry *entry, const am_pull_options *optio
     am__log(AM_LOG_INFO, "hub: installed model=%s path=%s", entry->name, p->target);
 done:
     if (lock >= 0) {
-        if (status == AM_OK) (void)unlink(lock_path);
+        (void)rmdir(p->staging); /* goes when nothing in it is worth keeping */
+        (void)unlink(lock_path);
         close(lock);
     }
     am__buf_free(&p->reasons);

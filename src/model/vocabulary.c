@@ -187,6 +187,10 @@ am_status am__vocabulary_finish(am_model *model, am_error *error) {
     const size_t n_vocab = (size_t)model->dims.n_vocab;
     const bool published = n_vocab >= 51864 && n_vocab <= 51866;
     size_t id = !published ? n_vocab : n_vocab == 51864 ? 50256 : 50257; /* end of text */
+    /* The last ordinary token of the multilingual vocabulary is empty; not every file lists it. */
+    if (published && id == 50257 && model->vocabulary[50256].bytes == NULL) {
+        AM_TRY(am__vocabulary_put(model, 50256, "", 0, error));
+    }
     for (size_t i = 0; i < id; i++) {
         if (model->vocabulary[i].bytes == NULL) {
             AM_FAIL(error, AM_E_MODEL, "%s: token %zu of the vocabulary is missing", model->path,

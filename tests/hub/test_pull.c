@@ -136,6 +136,8 @@ static void missing_everywhere(void **state) {
     assert_int_equal(pull_from(&entry, "gone", NULL, &error), AM_E_NETWORK);
     assert_non_null(strstr(error.detail, "whisper-toy"));
     assert_int_equal(size_in_models("toy"), -1);
+    assert_int_equal(size_in_models(".toy.part"), -1);
+    assert_int_equal(size_in_models(".toy.lock"), -1);
     am_pull_options nobody = {.mirror = "http://127.0.0.1:1"};
     assert_int_equal(pull_from(&entry, NULL, &nobody, &error), AM_E_NETWORK);
     am_pull_options typo = {.mirror = "/some/folder"};

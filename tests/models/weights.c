@@ -65,12 +65,17 @@ static void fill_from_model(const weights *self, tensor_id id, size_t n, float *
 }
 
 weights weights_random(const am_dims *dims, uint64_t seed) {
-    weights w = {.dims = *dims, .fill = fill_random, .seed = seed};
+    static const am_head_id first_head = {0, 0};
+    weights w = {
+        .dims = *dims, .fill = fill_random, .seed = seed, .heads = &first_head, .n_heads = 1,
+    };
     w.dims.n_heads = dims->d_model / 64;
     w.dims.d_ff = 4 * dims->d_model;
     return w;
 }
 
 weights weights_of_model(const am_model *model) {
-    return (weights){.dims = *am__model_dims(model), .fill = fill_from_model, .model = model};
+    weights w = {.dims = *am__model_dims(model), .fill = fill_from_model, .model = model};
+    w.heads = am__model_alignment_heads(model, &w.n_heads);
+    return w;
 }

@@ -19,6 +19,8 @@ struct weights {
     am_dims dims;
     /* Stores the n elements of a tensor; all are exact in f16. */
     void (*fill)(const weights *self, tensor_id id, size_t n, float *out);
+    const am_head_id *heads; /* for alignment; ggml files do not hold them */
+    size_t n_heads;
     const am_model *model; /* of weights_of_model */
     uint64_t seed;         /* of weights_random */
 };

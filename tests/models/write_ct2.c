@@ -150,8 +150,11 @@ void weights_write_ct2(const weights *w, am_dtype dtype, const char *folder) {
     make_folder(folder);
     write_vocabulary(w, folder);
     FILE *config = create_file(folder, "config.json");
-    fprintf(config, "{\"alignment_heads\": [[%d, %d]]}\n", d->n_decoder_layers - 1,
-            d->n_heads - 1);
+    fprintf(config, "{\"alignment_heads\": [");
+    for (size_t i = 0; i < w->n_heads; i++) {
+        fprintf(config, "%s[%d, %d]", i == 0 ? "" : ", ", w->heads[i].layer, w->heads[i].head);
+    }
+    fprintf(config, "]}\n");
     close_file(config);
     FILE *file = create_file(folder, "model.bin");
     put_u32(file, 6);

@@ -140,6 +140,13 @@ static void write_config(const weights *w, const char *folder) {
             d->n_mels, d->n_vocab, d->d_model, d->n_heads, d->n_heads, d->d_ff, d->d_ff,
             d->n_encoder_layers, d->n_decoder_layers, d->n_audio_ctx, d->n_text_ctx);
     close_file(file);
+    file = create_file(folder, "generation_config.json");
+    fprintf(file, "{\"alignment_heads\": [");
+    for (size_t i = 0; i < w->n_heads; i++) {
+        fprintf(file, "%s[%d, %d]", i == 0 ? "" : ", ", w->heads[i].layer, w->heads[i].head);
+    }
+    fprintf(file, "]}\n");
+    close_file(file);
 }
 
 void weights_write_safetensors(const weights *w, am_dtype dtype, int n_shards,

@@ -220,8 +220,6 @@ static void published_geometries_agree(void **state) {
     static const am_dims sizes[] = {
         {.n_mels = 80, .n_vocab = 51864, .d_model = 64, .n_encoder_layers = 4,
          .n_decoder_layers = 4, .n_audio_ctx = 1500, .n_text_ctx = 448},
-        {.n_mels = 80, .n_vocab = 51865, .d_model = 64, .n_encoder_layers = 24,
-         .n_decoder_layers = 24, .n_audio_ctx = 1500, .n_text_ctx = 448},
         {.n_mels = 128, .n_vocab = 51866, .d_model = 64, .n_encoder_layers = 32,
          .n_decoder_layers = 32, .n_audio_ctx = 1500, .n_text_ctx = 448},
         {.n_mels = 128, .n_vocab = 51866, .d_model = 128, .n_encoder_layers = 32,
