@@ -146,12 +146,12 @@ static void print_table(const options *opts, am_engine_info info, const am_stage
     double sum_s = 0;
     printf("%s (%s, %s, %d threads), beam %d\n", opts->model, info.format, info.isa,
            info.n_threads, opts->params.beam_size);
-    printf("%-12s %9s %7s %9s %10s\n", "stage", "s", "share", "calls", "ms/call");
+    printf("%-20s %9s %7s %9s %10s\n", "stage", "s", "share", "calls", "ms/call");
     for (size_t i = 0; i <= n_stages; i++) {
         const bool is_rest = i == n_stages;
         const double seconds = is_rest ? wall_s - sum_s : stages[i].seconds / opts->repeat;
         const double n_calls = is_rest ? 0 : (double)stages[i].n_calls / opts->repeat;
-        printf("%-12s %9.3f %6.1f%% %9.0f %10.3f\n", is_rest ? "rest" : stages[i].name, seconds,
+        printf("%-20s %9.3f %6.1f%% %9.0f %10.3f\n", is_rest ? "rest" : stages[i].name, seconds,
                100 * seconds / wall_s, n_calls, n_calls > 0 ? 1e3 * seconds / n_calls : 0);
         sum_s += seconds;
     }

@@ -28,6 +28,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -172,6 +173,21 @@ def update(case, outcome):
             path.write_text(found, encoding="utf-8")
 
 
+def judge(runner, case, is_update):
+    """(passed, failed or skipped; the lines that say why) of one case."""
+    script = case.read_text(encoding="utf-8")
+    lacking = runner.missing(script)
+    if lacking:
+        # Being root is no fault of the data, so it never fails.
+        fails = os.environ.get("CI") == "true" and lacking != ["user"]
+        return "failed" if fails else "skipped", [f"needs {', '.join(lacking)}"]
+    outcome = runner.run(script)
+    if is_update:
+        update(case, outcome)
+    problems = compare(case, outcome)
+    return "failed" if problems else "passed", problems
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program")
@@ -182,24 +198,14 @@ def main():
 
     cases = sorted(path for path in (HERE / "cases").glob("*.cmd") if arguments.only in path.name)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count()) as pool:
         runner = Runner(arguments.program, Path(scratch).resolve(), arguments.make_model)
-        for case in cases:
-            script = case.read_text(encoding="utf-8")
-            lacking = runner.missing(script)
-            if lacking:
-                # Being root is no fault of the data, so it never fails.
-                fails = os.environ.get("CI") == "true" and lacking != ["user"]
-                counts["failed" if fails else "skipped"] += 1
-                print(f"{'FAILED' if fails else 'skipped'}: {case.stem}: no {', '.join(lacking)}")
-                continue
-            outcome = runner.run(script)
-            if arguments.update:
-                update(case, outcome)
-            problems = compare(case, outcome)
-            counts["failed" if problems else "passed"] += 1
-            for problem in problems:
-                print(f"FAILED: {case.stem}: {problem}")
+        for case, (verdict, lines) in zip(cases, pool.map(
+                lambda case: judge(runner, case, arguments.update), cases)):
+            counts[verdict] += 1
+            label = "skipped" if verdict == "skipped" else "FAILED"
+            for line in lines:
+                print(f"{label}: {case.stem}: {line}")
     print("cli: {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
     return 1 if counts["failed"] or not cases else 0
 
