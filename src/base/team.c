@@ -9,12 +9,14 @@
 #include "base/team.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/mem.h"
 
 /* About 50 µs of polling: longer than the gaps between the loops of one decoder step. */
 #define SPINS_BEFORE_SLEEP 20000
+#define SPINS_BEFORE_YIELD 2000
 
 struct am_team {
     int n_threads;       /* the caller included */
@@ -113,7 +115,15 @@ void am__team_run(am_team *team, size_t n_parts, am_team_fn *fn, void *context) 
     atomic_store(&team->ticket, (generation & 0xffffffffu) << 32);
     wake_sleepers(team);
     work(team);
-    while (atomic_load_explicit(&team->n_unfinished, memory_order_acquire) != 0) pause_briefly();
+    for (int spin = 0; atomic_load_explicit(&team->n_unfinished, memory_order_acquire) != 0;
+         spin++) {
+        /* On a crowded machine the member may wait for this very core. */
+        if (spin < SPINS_BEFORE_YIELD) {
+            pause_briefly();
+        } else {
+            sched_yield();
+        }
+    }
 }
 
 int am__team_size(const am_team *team) {
