@@ -23,7 +23,7 @@ typedef void am_add_f32_fn(float *y, const float *x, size_t n);
 /* IEEE binary16 and back; f32 to f16 rounds to nearest even. */
 typedef void am_f16_to_f32_fn(float *y, const am_f16 *x, size_t n);
 typedef void am_f32_to_f16_fn(am_f16 *y, const float *x, size_t n);
-/* y = log10(max(x, least)) with |error| <= 1e-6, least > 0 and normal */
+/* y = log10(max(x, least)), least > 0 and normal; |error| <= 1e-6 for x of 1e-10 … 1e6 */
 typedef void am_log10_f32_fn(float *y, const float *x, size_t n, float least);
 
 #endif
