@@ -25,8 +25,8 @@ typedef void am_gemm_f16_fn(size_t m, size_t n, size_t k, const float *a, size_t
                             const am_f16 *b, float *c, size_t ldc, const float *init,
                             bool accumulate);
 
-/* Packs w [n, k] (output, input) into panels [ceil(n / nr)][k][nr], zeros behind column n. */
+/* Packs w [n, k] (output, input) into panels [ceil(n / nr)][k][nr], zeros behind column n. An f16
+ * panel is the f32 one, converted. */
 void am__gemm_pack_f32(const float *w, size_t n, size_t k, size_t nr, float *panels);
-void am__gemm_pack_f16(const float *w, size_t n, size_t k, size_t nr, am_f16 *panels);
 
 #endif

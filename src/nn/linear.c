@@ -75,10 +75,11 @@ am_status am__linear_init(am_linear *linear, const am_kernels *kernels,
     const size_t n_panels = n_panels_of(&fresh);
     const size_t panel_size = fresh.n_in * nr; /* of dimensions checked when the file was read */
     const size_t element = fresh.half ? sizeof(am_f16) : sizeof(float);
-    float *rows = NULL; /* [nr + 1, n_in]: one panel's rows and one row of scratch */
+    /* One panel's rows [nr, n_in], a row of scratch, and the panel in f32 [n_in, nr]. */
+    float *rows = NULL;
     am_status status = am__alloc_raw(n_panels * panel_size, element, &fresh.panels, error);
     if (status == AM_OK) status = AM_NEW(&fresh.bias, n_panels * nr, error);
-    if (status == AM_OK) status = AM_NEW_RAW(&rows, (nr + 1) * fresh.n_in, error);
+    if (status == AM_OK) status = AM_NEW_RAW(&rows, (2 * nr + 1) * fresh.n_in, error);
     if (status != AM_OK) {
         am__linear_free(&fresh);
         return status;
@@ -86,12 +87,11 @@ am_status am__linear_init(am_linear *linear, const am_kernels *kernels,
     for (size_t panel = 0; panel < n_panels; panel++) {
         const size_t n = min_size(nr, fresh.n_out - panel * nr);
         char *out = (char *)fresh.panels + panel * panel_size * element;
-        stacked_rows(parts, n_parts, panel * nr, n, order, rows + nr * fresh.n_in, rows);
-        if (fresh.half) {
-            am__gemm_pack_f16(rows, n, fresh.n_in, nr, (am_f16 *)(void *)out);
-        } else {
-            am__gemm_pack_f32(rows, n, fresh.n_in, nr, (float *)(void *)out);
-        }
+        float *scratch = rows + nr * fresh.n_in;
+        float *packed = fresh.half ? scratch + fresh.n_in : (float *)(void *)out;
+        stacked_rows(parts, n_parts, panel * nr, n, order, scratch, rows);
+        am__gemm_pack_f32(rows, n, fresh.n_in, nr, packed);
+        if (fresh.half) kernels->f32_to_f16((am_f16 *)(void *)out, packed, panel_size);
     }
     fill_bias(&fresh, parts, n_parts);
     am__free(rows);

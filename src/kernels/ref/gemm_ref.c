@@ -43,15 +43,3 @@ void am__gemm_pack_f32(const float *w, size_t n, size_t k, size_t nr, float *pan
         }
     }
 }
-
-void am__gemm_pack_f16(const float *w, size_t n, size_t k, size_t nr, am_f16 *panels) {
-    for (size_t j0 = 0; j0 < n; j0 += nr) {
-        const size_t width = n - j0 < nr ? n - j0 : nr;
-        for (size_t l = 0; l < k; l++, panels += nr) {
-            for (size_t j = 0; j < width; j++) {
-                am_f32_to_f16__ref(&panels[j], &w[(j0 + j) * k + l], 1);
-            }
-            memset(panels + width, 0, (nr - width) * sizeof *panels);
-        }
-    }
-}
