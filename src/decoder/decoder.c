@@ -27,7 +27,8 @@ struct am_decoder_space {
     float *normed; /* [n_text_ctx, d_model] */
     float *wide;   /* [n_text_ctx, 4 * d_model]: qkv, cross queries, or the MLP's hidden layer */
     float *mixed;  /* [n_text_ctx, d_model]: attention output */
-    float *logits; /* [AM_LOGIT_ROWS_MAX, n_vocab] */
+    float *chosen; /* [n_logit_rows, d_model]: hidden states whose logits are asked for */
+    float *logits; /* [n_logit_rows, n_vocab] */
     am_attention_row *attention; /* [n_text_ctx] */
     size_t *n_past;              /* [n_text_ctx]: positions a row attends to, itself included */
     float **capture;             /* [n_text_ctx, n_heads]: see am_attention_row */
@@ -172,13 +173,11 @@ void am__cross_run(const am_decoder *decoder, const am_exec *exec, const float *
     }
 }
 
-am_status am__decoder_space_new(const am_decoder *decoder, size_t n_beams,
+am_status am__decoder_space_new(const am_decoder *decoder, size_t n_cells, size_t n_logit_rows,
                                 am_decoder_space **space, am_error *error) {
     const am_dims *dims = &decoder->dims;
     const size_t n_rows = (size_t)dims->n_text_ctx;
     const size_t d = (size_t)dims->d_model;
-    /* A prompt and n_beams continuations; twice the last position while beams change over. */
-    const size_t n_cells = n_rows + n_beams * (n_rows / 2 + 2);
     am_decoder_space *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     am_status status = AM_OK;
@@ -187,7 +186,8 @@ am_status am__decoder_space_new(const am_decoder *decoder, size_t n_beams,
     AM_TRY_DONE(AM_NEW(&fresh->normed, n_rows * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
     AM_TRY_DONE(AM_NEW(&fresh->mixed, n_rows * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->logits, AM_LOGIT_ROWS_MAX * (size_t)dims->n_vocab, error));
+    AM_TRY_DONE(AM_NEW(&fresh->chosen, n_logit_rows * d, error));
+    AM_TRY_DONE(AM_NEW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
     AM_TRY_DONE(AM_NEW(&fresh->attention, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->n_past, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->capture, n_rows * (size_t)dims->n_heads, error));
@@ -206,6 +206,7 @@ void am__decoder_space_free(am_decoder_space **space) {
     am__free(old->normed);
     am__free(old->wide);
     am__free(old->mixed);
+    am__free(old->chosen);
     am__free(old->logits);
     am__free(old->attention);
     am__free(old->n_past);
@@ -303,7 +304,7 @@ static void cross_attention(const am_decoder *decoder, size_t index, const am_ex
 
 am_status am__decoder_run(const am_decoder *decoder, const am_exec *exec, am_decoder_space *space,
                           const am_decoder_row *rows, size_t n_rows,
-                          const am_score_capture *capture, const float **hidden, am_error *error) {
+                          const am_score_capture *capture, am_error *error) {
     const size_t d = (size_t)decoder->dims.d_model;
     const size_t d_ff = (size_t)decoder->dims.d_ff;
     AM_TRY(embed(decoder, exec, space, rows, n_rows, error));
@@ -317,13 +318,16 @@ am_status am__decoder_run(const am_decoder *decoder, const am_exec *exec, am_dec
         am__linear_run(&layer->fc2, exec, space->wide, d_ff, n_rows, space->x, d, AM_EPILOGUE_ADD);
     }
     am__norm_run(&decoder->norm, exec, space->x, n_rows, space->normed);
-    *hidden = space->normed;
     return AM_OK;
 }
 
 float *am__decoder_logits(const am_decoder *decoder, const am_exec *exec, am_decoder_space *space,
-                          const float *hidden, size_t n_rows) {
-    am__linear_run(&decoder->embedding, exec, hidden, (size_t)decoder->dims.d_model, n_rows,
-                   space->logits, (size_t)decoder->dims.n_vocab, AM_EPILOGUE_NONE);
+                          const size_t *rows, size_t n) {
+    const size_t d = (size_t)decoder->dims.d_model;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(space->chosen + i * d, space->normed + rows[i] * d, d * sizeof *space->chosen);
+    }
+    am__linear_run(&decoder->embedding, exec, space->chosen, d, n, space->logits,
+                   (size_t)decoder->dims.n_vocab, AM_EPILOGUE_NONE);
     return space->logits;
 }

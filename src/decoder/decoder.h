@@ -36,11 +36,10 @@ void am__cross_run(const am_decoder *decoder, const am_exec *exec, const float *
 /* Activations of up to n_text_ctx rows at once, and the self-attention cache. */
 typedef struct am_decoder_space am_decoder_space;
 
-#define AM_LOGIT_ROWS_MAX 16 /* beams, and candidates of a sampled window */
-
-/* `n_beams` sequences of a full generation fit into the cache beside one prompt. */
-AM_CHECK_RESULT am_status am__decoder_space_new(const am_decoder *decoder, size_t n_beams,
-                                                am_decoder_space **space, am_error *error);
+/* A cache of n_cells tokens, and room for the logits of n_logit_rows rows. */
+AM_CHECK_RESULT am_status am__decoder_space_new(const am_decoder *decoder, size_t n_cells,
+                                                size_t n_logit_rows, am_decoder_space **space,
+                                                am_error *error);
 void am__decoder_space_free(am_decoder_space **space);
 am_kvcache *am__decoder_cache(am_decoder_space *space);
 
@@ -61,17 +60,17 @@ typedef struct am_score_capture {
 /*
  * Appends each row's token to its sequence (rows of one sequence in order) and runs all rows
  * through the layers: 1 <= n_rows <= n_text_ctx, and no sequence grows past n_text_ctx. `capture`
- * may be NULL. Returns the normalised hidden states [n_rows, d_model], borrowed until the next
- * call, through *hidden. Only the cache can fail (E_INTERNAL).
+ * may be NULL. The normalised hidden states are kept for am__decoder_logits. Only the cache can
+ * fail (E_INTERNAL).
  */
 AM_CHECK_RESULT am_status am__decoder_run(const am_decoder *decoder, const am_exec *exec,
                                           am_decoder_space *space, const am_decoder_row *rows,
                                           size_t n_rows, const am_score_capture *capture,
-                                          const float **hidden, am_error *error);
+                                          am_error *error);
 
-/* Logits of n_rows <= AM_LOGIT_ROWS_MAX consecutive hidden states: [n_rows, n_vocab], borrowed
- * until the next call; the caller may change them. */
+/* Logits of the rows of the last call that `rows` [n] lists, n <= n_logit_rows: [n, n_vocab],
+ * borrowed until the next call; the caller may change them. */
 float *am__decoder_logits(const am_decoder *decoder, const am_exec *exec, am_decoder_space *space,
-                          const float *hidden, size_t n_rows);
+                          const size_t *rows, size_t n);
 
 #endif

@@ -63,8 +63,6 @@ am_status am__decode_window(am_fallback *fallback, am_search *search, const am_e
         .sot_index = sot_index,
         .cross = input->cross,
         .rules = &plan->rules,
-        .cancel = input->cancel,
-        .user = input->user,
     };
     for (int i = 0; i < params->n_temperatures; i++) {
         const am_search_options options = {
@@ -76,8 +74,14 @@ am_status am__decode_window(am_fallback *fallback, am_search *search, const am_e
             .n_new_max = plan->n_new_max,
             .seed = input->seed + (uint64_t)i,
         };
-        am_search_result found;
-        AM_TRY(am__search_run(search, exec, &search_input, &options, &found, error));
+        am__search_begin(search, 0, &search_input, &options);
+        while (!am__search_done(search, 0)) {
+            if (input->cancel != NULL && input->cancel(input->user)) {
+                AM_FAIL(error, AM_E_CANCELLED, "stopped by the caller");
+            }
+            AM_TRY(am__search_step(search, exec, error));
+        }
+        const am_search_result found = am__search_result(search, 0);
         AM_TRY(take_result(fallback, plan, &found, options.temperature, decoded, error));
         if (!needs_fallback(params, decoded)) break;
     }

@@ -1,7 +1,8 @@
 /*
- * Search for the most probable token sequence of one window: greedy, beam search, or the best of
- * several samples. Reference: openai/whisper decoding.py, DecodingTask._main_loop, GreedyDecoder,
- * BeamSearchDecoder and MaximumLikelihoodRanker.
+ * Search for the most probable token sequences of several windows at once. Each window has a slot;
+ * every step runs the next tokens of all slots through the decoder in one call, so that weights
+ * are read once for all of them, and windows begin and end at any step. What happens within a
+ * window is job.h's. Reference: openai/whisper decoding.py, DecodingTask._main_loop.
  */
 #ifndef AM_DECODER_SEARCH_H
 #define AM_DECODER_SEARCH_H
@@ -9,7 +10,7 @@
 #include "decoder/decoder.h"
 #include "decoder/rules.h"
 
-#define AM_BEAMS_MAX AM_LOGIT_ROWS_MAX
+#define AM_BEAMS_MAX 16
 
 typedef struct am_search_options {
     double temperature;    /* 0: greedy or beam search; above: sampling */
@@ -28,8 +29,6 @@ typedef struct am_search_input {
     size_t sot_index; /* of <|startoftranscript|> in the prompt */
     const am_cross *cross;
     const am_rules *rules;
-    bool (*cancel)(void *user); /* polled before every step; may be NULL */
-    void *user;
 } am_search_input;
 
 typedef struct am_search_result {
@@ -41,18 +40,28 @@ typedef struct am_search_result {
 
 typedef struct am_search am_search;
 
-/* Workspace for up to n_beams sequences. `decoder` is borrowed. */
-AM_CHECK_RESULT am_status am__search_new(const am_decoder *decoder, size_t n_beams,
+/* Workspace for n_slots windows of up to n_beams sequences each, n_slots * n_beams at most the
+ * model's n_text_ctx. `decoder` is borrowed. Nothing below allocates. */
+AM_CHECK_RESULT am_status am__search_new(const am_decoder *decoder, size_t n_slots, size_t n_beams,
                                          am_search **search, am_error *error);
 void am__search_free(am_search **search);
 
-/* E_CANCELLED when `cancel` said so. Allocates nothing. */
-AM_CHECK_RESULT am_status am__search_run(am_search *search, const am_exec *exec,
-                                         const am_search_input *input,
-                                         const am_search_options *options,
-                                         am_search_result *result, am_error *error);
+/* Gives a slot a window; what the slot did before is over. What `input` points to is borrowed
+ * until the search is done. */
+void am__search_begin(am_search *search, size_t slot, const am_search_input *input,
+                      const am_search_options *options);
 
-/* Probabilities [n] of the tokens first … first + n - 1 as the first after <|startoftranscript|>:
+/* One decoder call for all slots that are not done. E_INTERNAL only. */
+AM_CHECK_RESULT am_status am__search_step(am_search *search, const am_exec *exec, am_error *error);
+
+bool am__search_done(const am_search *search, size_t slot);
+
+/* Of a slot that is done; the tokens are borrowed until its next search. */
+am_search_result am__search_result(const am_search *search, size_t slot);
+
+/* The rest is for windows run alone: it ends the search of every slot.
+ *
+ * Probabilities [n] of the tokens first … first + n - 1 as the first after <|startoftranscript|>:
  * language detection. */
 AM_CHECK_RESULT am_status am__search_first_probs(am_search *search, const am_exec *exec,
                                                  const am_cross *cross, int32_t sot, int32_t first,

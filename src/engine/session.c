@@ -55,7 +55,7 @@ void am_session_free(am_session **session) {
 static am_status need_search(am_session *session, size_t n_beams, am_error *error) {
     if (session->search != NULL && session->n_beams >= n_beams) return AM_OK;
     am__search_free(&session->search);
-    AM_TRY(am__search_new(session->engine->decoder, n_beams, &session->search, error));
+    AM_TRY(am__search_new(session->engine->decoder, 1, n_beams, &session->search, error));
     session->n_beams = n_beams;
     return AM_OK;
 }

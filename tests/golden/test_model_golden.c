@@ -52,7 +52,7 @@ static void set_up(fixture *f) {
     require(am__encoder_space_new(f->encoder, &f->exec, &f->space, &error), &error);
     require(am__decoder_new(f->model, f->exec.kernels, &f->decoder, &error), &error);
     require(am__cross_new(f->decoder, &f->cross, &error), &error);
-    require(am__search_new(f->decoder, 5, &f->search, &error), &error);
+    require(am__search_new(f->decoder, 1, 5, &f->search, &error), &error);
     size_t n = 0;
     const am_token_bytes *vocabulary = am__model_vocabulary(f->model, &n);
     require(am__tokenizer_new(vocabulary, n, &f->tokenizer, &error), &error);

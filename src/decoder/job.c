@@ -1,0 +1,274 @@
+/* One window's search: see job.h. */
+#include "decoder/job.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Patience may ask for twice the beams to finish. */
+#define ENDED_PER_BEAM 2
+
+/* A way to extend a beam by one token. */
+typedef struct extension {
+    float sum_logprob;
+    size_t source;
+    int32_t token;
+} extension;
+
+am_status am__job_init(am_job *job, const am_dims *dims, size_t n_beams, am_error *error) {
+    const size_t n_ctx = (size_t)dims->n_text_ctx;
+    am_job fresh = {.n_ctx = n_ctx, .n_vocab = (size_t)dims->n_vocab, .n_beams_max = n_beams};
+    am_status status = AM_OK;
+    AM_TRY_DONE(AM_NEW(&fresh.cells, 2 * n_beams * n_ctx, error));
+    AM_TRY_DONE(AM_NEW(&fresh.tokens, (2 + ENDED_PER_BEAM) * n_beams * n_ctx, error));
+    AM_TRY_DONE(AM_NEW(&fresh.live, n_beams, error));
+    AM_TRY_DONE(AM_NEW(&fresh.next, n_beams, error));
+    AM_TRY_DONE(AM_NEW(&fresh.ended, ENDED_PER_BEAM * n_beams, error));
+    for (size_t i = 0; i < n_beams; i++) {
+        fresh.live[i].sequence.cells = fresh.cells + i * n_ctx;
+        fresh.next[i].sequence.cells = fresh.cells + (n_beams + i) * n_ctx;
+        fresh.live[i].tokens = fresh.tokens + i * n_ctx;
+        fresh.next[i].tokens = fresh.tokens + (n_beams + i) * n_ctx;
+    }
+    for (size_t i = 0; i < ENDED_PER_BEAM * n_beams; i++) {
+        fresh.ended[i].tokens = fresh.tokens + (2 * n_beams + i) * n_ctx;
+    }
+    *job = fresh;
+    return AM_OK;
+done:
+    am__job_free(&fresh);
+    return status;
+}
+
+void am__job_free(am_job *job) {
+    am__free(job->cells);
+    am__free(job->tokens);
+    am__free(job->live);
+    am__free(job->next);
+    am__free(job->ended);
+    *job = (am_job){0};
+}
+
+void am__job_release(am_job *job, am_kvcache *cache) {
+    for (size_t i = 0; i < job->n_beams_max; i++) {
+        am__kvcache_truncate(cache, &job->live[i].sequence, 0);
+        am__kvcache_truncate(cache, &job->next[i].sequence, 0);
+    }
+    job->n_live = 0;
+    job->n_ended = 0;
+    job->phase = AM_JOB_IDLE;
+}
+
+static void clear_hypothesis(am_hypothesis *h) {
+    h->n_tokens = 0;
+    h->sum_logprob = 0;
+    h->ended = false;
+}
+
+void am__job_begin(am_job *job, am_kvcache *cache, const am_search_input *input,
+                   const am_search_options *options) {
+    am__job_release(job, cache);
+    job->input = *input;
+    job->options = *options;
+    job->n_new = 0;
+    job->n_live = 1;
+    clear_hypothesis(&job->live[0]);
+    am__rng_seed(&job->rng, options->seed);
+    job->phase = AM_JOB_PROMPT;
+}
+
+bool am__job_waits(const am_job *job, size_t i) {
+    return job->phase == AM_JOB_RUNNING && i < job->n_live && !job->live[i].ended;
+}
+
+/* Whether a step more would be past the number of tokens asked for, or the text context. */
+static bool is_full(const am_job *job) {
+    return job->n_new >= job->options.n_new_max || job->input.n_prompt + job->n_new > job->n_ctx;
+}
+
+/* ---- Greedy and sampling ----------------------------------------------------------------- */
+
+static size_t sample(am_job *job, const am_kernels *kernels, const float *logits, float *scratch) {
+    for (size_t i = 0; i < job->n_vocab; i++) {
+        scratch[i] = logits[i] / (float)job->options.temperature;
+    }
+    kernels->softmax_f32(scratch, job->n_vocab);
+    double rest = am__rng_uniform(&job->rng);
+    size_t last_possible = 0;
+    for (size_t i = 0; i < job->n_vocab; i++) {
+        if (scratch[i] <= 0) continue;
+        last_possible = i;
+        rest -= (double)scratch[i];
+        if (rest < 0) break;
+    }
+    return last_possible;
+}
+
+/* Chooses the next token of one hypothesis from its logits. */
+static void extend_alone(am_job *job, const am_kernels *kernels, const float *logits,
+                         float *scratch, am_hypothesis *h) {
+    const size_t token = job->options.temperature > 0
+                             ? sample(job, kernels, logits, scratch)
+                             : kernels->argmax_f32(logits, job->n_vocab);
+    h->sum_logprob += logits[token] - kernels->logsumexp_f32(logits, job->n_vocab);
+    h->ended = (int32_t)token == job->input.rules->specials->eot;
+    if (!h->ended) h->tokens[h->n_tokens++] = (int32_t)token;
+}
+
+static void advance_alone(am_job *job, const am_kernels *kernels, am_kvcache *cache,
+                          float *logits, float *scratch) {
+    const am_rules *rules = job->input.rules;
+    if (job->n_new == 0) { /* all samples grow out of the one prompt and its logits */
+        const size_t n = job->options.temperature > 0 ? job->options.n_samples : 1;
+        am__rules_apply(rules, kernels, NULL, 0, logits);
+        for (size_t i = 0; i < n; i++) {
+            if (i > 0) {
+                clear_hypothesis(&job->live[i]);
+                am__kvcache_fork(cache, &job->live[i].sequence, &job->live[0].sequence);
+            }
+            extend_alone(job, kernels, logits, scratch, &job->live[i]);
+        }
+        job->n_live = n;
+    } else {
+        for (size_t i = 0; i < job->n_live; i++) {
+            am_hypothesis *h = &job->live[i];
+            if (h->ended) continue;
+            am__rules_apply(rules, kernels, h->tokens, h->n_tokens, logits);
+            extend_alone(job, kernels, logits, scratch, h);
+            logits += job->n_vocab;
+        }
+    }
+    job->n_new++;
+    bool all_ended = true;
+    for (size_t i = 0; i < job->n_live; i++) all_ended = all_ended && job->live[i].ended;
+    job->phase = all_ended || is_full(job) ? AM_JOB_DONE : AM_JOB_RUNNING;
+}
+
+/* ---- Beam search ------------------------------------------------------------------------- */
+
+/* Inserts into a list sorted by descending score; later ones go behind equal ones. */
+static void insert(extension *list, size_t *n, size_t n_max, extension candidate) {
+    if (*n == n_max && candidate.sum_logprob <= list[*n - 1].sum_logprob) return;
+    size_t at = *n < n_max ? (*n)++ : n_max - 1;
+    for (; at > 0 && list[at - 1].sum_logprob < candidate.sum_logprob; at--) {
+        list[at] = list[at - 1];
+    }
+    list[at] = candidate;
+}
+
+/* The n_top best tokens of one beam, added to the list of all beams' extensions. */
+static void rank_tokens(const am_job *job, const am_kernels *kernels, const float *logits,
+                        size_t beam, size_t n_top, extension *list, size_t *n, size_t n_max) {
+    const float base =
+        job->live[beam].sum_logprob - kernels->logsumexp_f32(logits, job->n_vocab);
+    extension top[AM_BEAMS_MAX + 1];
+    size_t n_found = 0;
+    for (size_t token = 0; token < job->n_vocab; token++) {
+        if (n_found == n_top && logits[token] <= top[n_found - 1].sum_logprob) continue;
+        if (logits[token] == -INFINITY) continue;
+        insert(top, &n_found, n_top, (extension){logits[token], beam, (int32_t)token});
+    }
+    for (size_t i = 0; i < n_found; i++) {
+        top[i].sum_logprob += base;
+        insert(list, n, n_max, top[i]);
+    }
+}
+
+static void copy_hypothesis(am_hypothesis *to, const am_hypothesis *from, float sum_logprob) {
+    memcpy(to->tokens, from->tokens, from->n_tokens * sizeof *to->tokens);
+    to->n_tokens = from->n_tokens;
+    to->sum_logprob = sum_logprob;
+}
+
+static void finish(am_job *job, const am_hypothesis *h, float sum_logprob, size_t n_max) {
+    if (job->n_ended >= n_max) return;
+    copy_hypothesis(&job->ended[job->n_ended++], h, sum_logprob);
+}
+
+/* Replaces the live beams by the best extensions; those that end are kept aside. */
+static void replace_beams(am_job *job, am_kvcache *cache, const extension *list, size_t n,
+                          size_t n_ended_max) {
+    size_t n_next = 0;
+    for (size_t i = 0; i < n && n_next < job->options.n_beams; i++) {
+        const am_hypothesis *source = &job->live[list[i].source];
+        if (list[i].token == job->input.rules->specials->eot) {
+            finish(job, source, list[i].sum_logprob, n_ended_max);
+            continue;
+        }
+        am_hypothesis *next = &job->next[n_next++];
+        copy_hypothesis(next, source, list[i].sum_logprob);
+        next->tokens[next->n_tokens++] = list[i].token;
+        next->ended = false;
+        am__kvcache_fork(cache, &next->sequence, &source->sequence);
+    }
+    for (size_t i = 0; i < job->n_live; i++) {
+        am__kvcache_truncate(cache, &job->live[i].sequence, 0);
+    }
+    am_hypothesis *old = job->live;
+    job->live = job->next;
+    job->next = old;
+    job->n_live = n_next;
+}
+
+static am_status advance_beams(am_job *job, const am_kernels *kernels, am_kvcache *cache,
+                               float *logits, am_error *error) {
+    const size_t n_beams = job->options.n_beams;
+    const size_t capacity = ENDED_PER_BEAM * job->n_beams_max;
+    const double wanted = rint((double)n_beams * job->options.patience);
+    const size_t n_ended_max =
+        wanted < 1 ? 1 : (wanted > (double)capacity ? capacity : (size_t)wanted);
+    extension list[(AM_BEAMS_MAX + 1) * AM_BEAMS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < job->n_live; i++) {
+        float *row = logits + i * job->n_vocab;
+        const am_hypothesis *h = &job->live[i];
+        am__rules_apply(job->input.rules, kernels, h->tokens, h->n_tokens, row);
+        rank_tokens(job, kernels, row, i, n_beams + 1, list, &n, sizeof list / sizeof *list);
+    }
+    replace_beams(job, cache, list, n, n_ended_max);
+    job->n_new++;
+    if (job->n_ended < n_ended_max && job->n_live > 0 && !is_full(job)) {
+        job->phase = AM_JOB_RUNNING;
+        return AM_OK;
+    }
+    /* Too few finished: the best unfinished beams stand in for them. */
+    for (size_t i = 0; i < job->n_live && job->n_ended < n_beams; i++) {
+        finish(job, &job->live[i], job->live[i].sum_logprob, n_beams);
+    }
+    if (job->n_ended == 0) AM_FAIL(error, AM_E_INTERNAL, "the rules left no token to say");
+    job->phase = AM_JOB_DONE;
+    return AM_OK;
+}
+
+static bool uses_beams(const am_job *job) {
+    return job->options.temperature <= 0 && job->options.n_beams > 1;
+}
+
+am_status am__job_advance(am_job *job, const am_kernels *kernels, am_kvcache *cache, float *logits,
+                          float *scratch, am_error *error) {
+    if (uses_beams(job)) return advance_beams(job, kernels, cache, logits, error);
+    advance_alone(job, kernels, cache, logits, scratch);
+    return AM_OK;
+}
+
+/* ---- The result -------------------------------------------------------------------------- */
+
+static double rank_score(const am_hypothesis *h, double length_penalty) {
+    const double length = h->n_tokens > 0 ? (double)h->n_tokens : 1.0;
+    const double penalty =
+        length_penalty < 0 ? length : pow((5.0 + length) / 6.0, length_penalty);
+    return (double)h->sum_logprob / penalty;
+}
+
+am_search_result am__job_result(const am_job *job) {
+    const am_hypothesis *list = uses_beams(job) ? job->ended : job->live;
+    const size_t n = uses_beams(job) ? job->n_ended : job->n_live;
+    const am_hypothesis *best = &list[0];
+    for (size_t i = 1; i < n; i++) {
+        if (rank_score(&list[i], job->options.length_penalty) >
+            rank_score(best, job->options.length_penalty)) {
+            best = &list[i];
+        }
+    }
+    return (am_search_result){best->tokens, best->n_tokens, best->sum_logprob,
+                              job->no_speech_prob};
+}
