@@ -98,9 +98,10 @@ double check_seconds(bench_fn *run, const am_kernels *kernels, void *data) {
     double start = now();
     run(kernels, data);
     const double once = now() - start;
-    const int n_calls = once < 1e-3 ? (int)(2e-3 / (once + 1e-8)) + 1 : 1;
+    const int n_calls = once < 1e-3 ? (int)(5e-4 / (once + 1e-8)) + 1 : 1;
     double best = once;
-    for (int round = 0; round < 7; round++) {
+    const int n_rounds = once < 1e-3 ? 60 : 12; /* short ones: some fall between other programs */
+    for (int round = 0; round < n_rounds; round++) {
         start = now();
         for (int i = 0; i < n_calls; i++) run(kernels, data);
         const double each = (now() - start) / n_calls;

@@ -206,7 +206,7 @@ static void bench_fft(check *c) {
     }
     check_fill(c, samples, n_samples, FILL_UNIFORM);
     fft_bench b = {samples, power, BENCH_FRAMES};
-    check_bench(c, time_fft, &b, BENCH_FRAMES, "G frames/s", false, "fft_power %d frames",
+    check_bench(c, time_fft, &b, BENCH_FRAMES * 1e3, "M frames/s", false, "fft_power %d frames",
                 BENCH_FRAMES);
     free(samples);
     free(power);
