@@ -59,7 +59,7 @@ void buffers_release(check *c) {
             check_canary(c, row + out->row_bytes, out->stride_bytes - out->row_bytes,
                          "between the rows of");
         }
-        check_canary(c, row + out->row_bytes, MARGIN, "behind");
+        check_canary(c, row + out->row_bytes, out->behind, "behind");
     }
     c->n_outputs = 0;
     c->n_slots_used = 0;
@@ -97,10 +97,13 @@ float *check_floats(check *c, size_t n) {
 void *check_out(check *c, size_t n_rows, size_t n_columns, size_t stride, size_t element) {
     const size_t row_bytes = n_columns * element;
     const size_t inner = n_rows == 0 ? 0 : (n_rows - 1) * stride * element + row_bytes;
-    unsigned char *slot = take_slot(c, inner + 2 * MARGIN);
-    unsigned char *start = slot + SLOT_BYTES - inner - 2 * MARGIN;
-    memset(start, CANARY, inner + 2 * MARGIN);
-    c->outputs[c->n_outputs++] = (check_output){start, n_rows, row_bytes, stride * element};
+    /* A canary does not see its own value written back; the page behind sees every touch. */
+    const size_t behind = (size_t)am__rng_below(&c->rng, 2) * MARGIN;
+    unsigned char *slot = take_slot(c, MARGIN + inner + behind);
+    unsigned char *start = slot + SLOT_BYTES - inner - behind - MARGIN;
+    memset(start, CANARY, MARGIN + inner + behind);
+    c->outputs[c->n_outputs++] =
+        (check_output){start, behind, n_rows, row_bytes, stride * element};
     return start + MARGIN;
 }
 

@@ -22,6 +22,7 @@
 
 typedef struct check_output {
     unsigned char *start; /* of the canary in front */
+    size_t behind;        /* bytes of canary behind, or 0: a guard page */
     size_t n_rows, row_bytes, stride_bytes;
 } check_output;
 
@@ -51,7 +52,8 @@ void check_case(check *c, const char *format, ...) __attribute__((format(printf,
 /* n elements against a guard page, uniform in [-1, 1) for floats. */
 float *check_floats(check *c, size_t n);
 void *check_bytes(check *c, size_t n_bytes);
-/* rows x columns elements, rows `stride` elements apart, canaries between and around them. */
+/* rows x columns elements, rows `stride` elements apart, canaries between and around them,
+ * or a guard page behind. */
 void *check_out(check *c, size_t n_rows, size_t n_columns, size_t stride, size_t element);
 
 /* One value against what it should be: equal where infinite, NaN where NaN. */
