@@ -17,14 +17,15 @@ struct am_search {
     size_t *logit_rows;   /* [n_logit_rows] of them */
     size_t *first_logit;  /* [n_slots] where a slot's logits begin, or SIZE_MAX */
     float *scratch;       /* [n_vocab] */
+    am_sequence alone;    /* of tokens run outside any slot; owns its cells' list */
 };
 
 am_status am__search_new(const am_decoder *decoder, size_t n_slots, size_t n_beams,
                          am_search **search, am_error *error) {
     const am_dims *dims = am__decoder_dims(decoder);
     const size_t n_ctx = (size_t)dims->n_text_ctx;
-    /* A slot holds a prompt and n_beams continuations, each one cell longer while beams change
-     * over; the prompt takes at most half the context and a few tokens, unless text is forced. */
+    /* A slot holds a prompt of half the context and n_beams continuations of the other half, each
+     * one cell longer while beams change over; tokens run alone take one context. */
     const size_t n_cells = n_ctx + n_slots * (n_beams + 1) * (n_ctx / 2 + 2);
     /* After a prompt two rows are asked for: its start token's and its last. */
     size_t n_logit_rows = n_slots * (n_beams > 2 ? n_beams : 2);
@@ -48,6 +49,7 @@ am_status am__search_new(const am_decoder *decoder, size_t n_slots, size_t n_bea
     AM_TRY_DONE(AM_NEW(&fresh->logit_rows, n_logit_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->first_logit, n_slots, error));
     AM_TRY_DONE(AM_NEW(&fresh->scratch, (size_t)dims->n_vocab, error));
+    AM_TRY_DONE(AM_NEW(&fresh->alone.cells, n_ctx, error));
     *search = fresh;
     return AM_OK;
 done:
@@ -65,6 +67,7 @@ void am__search_free(am_search **search) {
     am__free(old->logit_rows);
     am__free(old->first_logit);
     am__free(old->scratch);
+    am__free(old->alone.cells);
     am__free(old);
     *search = NULL;
 }
@@ -143,9 +146,9 @@ am_status am__search_step(am_search *search, const am_exec *exec, am_error *erro
     return AM_OK;
 }
 
-/* ---- Windows run alone ------------------------------------------------------------------- */
+/* ---- Tokens run outside any slot ---------------------------------------------------------- */
 
-/* Runs tokens as one fresh sequence. */
+/* Runs tokens as one fresh sequence, whose cells the next such call gives back. */
 static am_status run_alone(am_search *search, const am_exec *exec, const int32_t *tokens, size_t n,
                            const am_cross *cross, const am_score_capture *capture,
                            am_error *error) {
@@ -153,11 +156,9 @@ static am_status run_alone(am_search *search, const am_exec *exec, const int32_t
     if (n == 0 || n > n_ctx) {
         AM_FAIL(error, AM_E_INTERNAL, "%zu tokens do not fit the text context of %zu", n, n_ctx);
     }
-    for (size_t i = 0; i < search->n_slots; i++) {
-        am__job_release(&search->jobs[i], am__decoder_cache(search->space));
-    }
+    am__kvcache_truncate(am__decoder_cache(search->space), &search->alone, 0);
     for (size_t i = 0; i < n; i++) {
-        search->rows[i] = (am_decoder_row){tokens[i], &search->jobs[0].live[0].sequence, cross};
+        search->rows[i] = (am_decoder_row){tokens[i], &search->alone, cross};
     }
     return am__decoder_run(search->decoder, exec, search->space, search->rows, n, capture, error);
 }

@@ -59,7 +59,7 @@ bool am__search_done(const am_search *search, size_t slot);
 /* Of a slot that is done; the tokens are borrowed until its next search. */
 am_search_result am__search_result(const am_search *search, size_t slot);
 
-/* The rest is for windows run alone: it ends the search of every slot.
+/* The rest runs tokens outside the slots, whose searches it leaves alone.
  *
  * Probabilities [n] of the tokens first … first + n - 1 as the first after <|startoftranscript|>:
  * language detection. */
