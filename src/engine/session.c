@@ -17,7 +17,6 @@ struct am_session {
     am_search *search;
     size_t n_beams;       /* that `search` has room for */
     am_aligner *aligner;  /* made when word times are first asked for */
-    am_fallback fallback;
     am_trace trace;
 };
 
@@ -27,7 +26,6 @@ am_status am_session_new(am_engine *engine, am_session **session, am_error *erro
     fresh->engine = engine;
     fresh->exec.kernels = engine->kernels;
     am_status status = AM_OK;
-    AM_TRY_DONE(am__fallback_init(&fresh->fallback, error));
     AM_TRY_DONE(am__team_new(engine->n_threads, &fresh->exec.team, error));
     AM_TRY_DONE(am__encoder_space_new(engine->encoder, &fresh->exec, &fresh->encoder_space, error));
     AM_TRY_DONE(am__cross_new(engine->decoder, &fresh->cross, error));
@@ -45,7 +43,6 @@ void am_session_free(am_session **session) {
     am__search_free(&old->search);
     am__cross_free(&old->cross);
     am__encoder_space_free(&old->encoder_space);
-    am__fallback_free(&old->fallback);
     am__team_free(&old->exec.team);
     am__free(old);
     *session = NULL;
@@ -76,7 +73,6 @@ static am_pipeline pipeline_of(am_session *session, bool word_timestamps) {
         .encoder_space = session->encoder_space,
         .cross = session->cross,
         .search = session->search,
-        .fallback = &session->fallback,
         .aligner = word_timestamps ? session->aligner : NULL,
         .trace = &session->trace,
     };

@@ -19,7 +19,6 @@ typedef struct am_pipeline {
     am_encoder_space *encoder_space;
     am_cross *cross;
     am_search *search;
-    am_fallback *fallback;
     am_aligner *aligner; /* NULL unless word times are asked for */
     am_trace *trace;
 } am_pipeline;

@@ -135,26 +135,29 @@ static bool check_greedy(fixture *f) {
     am_error error;
     am_params params;
     am_plan plan;
-    am_fallback fallback;
-    am_decoded decoded = {0};
+    am_attempt attempt;
     am_params_init(&params);
     params.beam_size = 1;
     params.n_temperatures = 1;
-    require(am__fallback_init(&fallback, &error), &error);
+    require(am__attempt_init(&attempt, 0, &error), &error);
     require(am__plan_init(&plan, &params, f->tokenizer, am__model_dims(f->model), "en", &error),
             &error);
     const am_window_input input = {.first = true, .cross = f->cross};
-    require(am__decode_window(&fallback, f->search, &f->exec, &plan, &input, &decoded, &error),
-            &error);
-    const size_t n_prompt = plan.sot_sequence.n;
-    bool same = decoded.tokens.n + n_prompt + 1 == f->tokens.n;
-    for (size_t i = 0; same && i < decoded.tokens.n; i++) {
-        same = decoded.tokens.ids[i] == f->tokens.i32[n_prompt + i];
+    bool again = false;
+    require(am__attempt_begin(&attempt, f->search, &plan, &input, &error), &error);
+    while (!am__search_done(f->search, 0)) {
+        require(am__search_step(f->search, &f->exec, &error), &error);
     }
-    printf("greedy tokens: %zu sampled, %s\n", decoded.tokens.n, same ? "identical" : "different");
-    am__decoded_free(&decoded);
+    require(am__attempt_take(&attempt, f->search, &plan, &again, &error), &error);
+    const am_tokens *found = &attempt.decoded.tokens;
+    const size_t n_prompt = plan.sot_sequence.n;
+    bool same = found->n + n_prompt + 1 == f->tokens.n;
+    for (size_t i = 0; same && i < found->n; i++) {
+        same = found->ids[i] == f->tokens.i32[n_prompt + i];
+    }
+    printf("greedy tokens: %zu sampled, %s\n", found->n, same ? "identical" : "different");
+    am__attempt_free(&attempt);
     am__plan_free(&plan);
-    am__fallback_free(&fallback);
     return same;
 }
 
