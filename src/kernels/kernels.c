@@ -12,7 +12,9 @@ static const level levels[] = {
     {0, &am__kernels_ref},
 #if defined(__x86_64__)
     {AM_CPU_AVX2, &am__kernels__avx2},
+    {AM_CPU_AVX2 | AM_CPU_AVXVNNI, &am__kernels__avxvnni},
     {AM_CPU_AVX512, &am__kernels__avx512},
+    {AM_CPU_AVX512 | AM_CPU_AVX512VNNI, &am__kernels__avx512vnni},
 #endif
 };
 

@@ -8,15 +8,24 @@
 #include "kernels/attn_f32.h"
 #include "kernels/fft_f32.h"
 #include "kernels/gemm_f32.h"
+#include "kernels/gemm_s8.h"
+#include "kernels/quantize.h"
 #include "kernels/vector_f32.h"
 
 typedef struct am_kernels {
-    const char *isa; /* "ref", "avx2", "avx512" */
+    const char *isa; /* "ref", "avx2", "avxvnni", "avx512", "avx512vnni" */
     struct {
         size_t mr, nr; /* tile: rows of A, columns of B; nr divides 64 */
         am_gemm_f32_fn *tile_f32;
         am_gemm_f16_fn *tile_f16;
     } gemm;
+    struct {
+        am_s8_format format; /* nr divides 64 */
+        am_quantize_fn *quantize;
+        am_gemm_s8_fn *tile;
+        am_widen_s8_fn *widen; /* both or none */
+        am_gemm_s8_fn *tile_wide;
+    } s8;
     am_layernorm_f32_fn *layernorm_f32;
     am_softmax_f32_fn *softmax_f32;
     am_logsumexp_f32_fn *logsumexp_f32;
@@ -36,6 +45,8 @@ const am_kernels *am__kernels(void);
 
 extern const am_kernels am__kernels_ref; /* the specification */
 extern const am_kernels am__kernels__avx2;
+extern const am_kernels am__kernels__avxvnni;
 extern const am_kernels am__kernels__avx512;
+extern const am_kernels am__kernels__avx512vnni;
 
 #endif

@@ -17,25 +17,35 @@
 
 typedef struct level {
     const char *name;
-    uint32_t mask;               /* flags that are let through; all of them are needed */
-    const am_kernels *emulated;  /* compiled for any machine, or NULL: by dispatch */
-    double (*peak_gflops)(void); /* NULL where it says nothing */
+    uint32_t mask;              /* flags that are let through; all of them are needed */
+    const am_kernels *emulated; /* this table, or NULL: by dispatch */
+    bool s8_only;               /* the f32 kernels are those of another level */
+    double (*peak_gflops)(void), (*peak_gops)(void); /* NULL where they say nothing */
 } check_level;
 
+#define AVXVNNI (AM_CPU_AVX2 | AM_CPU_AVXVNNI)
+#define AVX512 (AM_CPU_AVX2 | AM_CPU_AVX512)
+#define AVX512VNNI (AVX512 | AM_CPU_AVX512VNNI)
+
 static const check_level levels[] = {
-    {"ref", 0, NULL, NULL},
+    {"ref", 0, NULL, false, NULL, NULL},
 #if defined(__x86_64__)
-    {"avx2", AM_CPU_AVX2, NULL, peak_gflops__avx2},
-    {"avx512", AM_CPU_AVX2 | AM_CPU_AVX512, NULL, peak_gflops__avx512},
+    {"avx2", AM_CPU_AVX2, NULL, false, peak_gflops__avx2, peak_gops__avx2},
+    {"avxvnni", AVXVNNI, NULL, true, NULL, peak_gops__avxvnni},
+    {"avxvnni-emulated", AM_CPU_AVX2, &am__kernels__avxvnni_emulated, true, NULL, NULL},
+    {"avx512", AVX512, NULL, false, peak_gflops__avx512, peak_gops__avx512},
+    {"avx512vnni", AVX512VNNI, NULL, true, NULL, peak_gops__avx512vnni},
 #endif
 #if defined(HAVE_EMULATED_AVX512)
-    {"avx512-emulated", 0, &am__kernels__avx512_emulated, NULL},
-#else
-    {"avx512-emulated", UINT32_MAX, NULL, NULL}, /* SIMDe is not installed: skipped by name */
+    {"avx512-emulated", 0, &am__kernels__avx512_emulated, false, NULL, NULL},
+    {"avx512vnni-emulated", 0, &am__kernels__avx512vnni_emulated, true, NULL, NULL},
+#else /* SIMDe is not installed: skipped by name */
+    {"avx512-emulated", UINT32_MAX, NULL, false, NULL, NULL},
+    {"avx512vnni-emulated", UINT32_MAX, NULL, true, NULL, NULL},
 #endif
 };
 
-static const check_test *const suites[] = {check_gemm_tests, check_vector_tests,
+static const check_test *const suites[] = {check_s8_tests, check_gemm_tests, check_vector_tests,
                                            check_rows_tests};
 
 typedef struct options {
@@ -171,7 +181,10 @@ static void run_level(check *c, const check_level *level, const check_options *o
     if (options->bench && level->peak_gflops != NULL) {
         printf("%s: measured peak %.1f GFLOP/s\n", level->name, level->peak_gflops());
     }
-    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+    if (options->bench && level->peak_gops != NULL) {
+        printf("%s: measured peak %.1f GOPS of 8-bit products\n", level->name, level->peak_gops());
+    }
+    for (size_t i = 0; i < (level->s8_only ? 1 : sizeof suites / sizeof *suites); i++) {
         for (const check_test *test = suites[i]; test->name != NULL; test++) {
             if (options->test != NULL && strcmp(options->test, test->name) != 0) continue;
             ++*(run_test(c, test, level, options) ? n_passed : n_failed);

@@ -1,0 +1,59 @@
+/*
+ * Matrix product in 8-bit integers, one register tile at a time, with exact sums.
+ *
+ * y[m, n] = (float)(A[m, k] B[k, n]) * (row_scale[m] * column_scale[n]) + bias[n], m <= mr,
+ * n <= nr, or y += the same. A is what quantize.h makes of activations, B one panel packed by
+ * am__s8_pack from weights of -127 … 127. Sums are exact 32-bit integers for k <= 65536; the
+ * product of the scales is rounded, then sum * scale + bias is one fused multiply-add, then y is
+ * added: so every instruction set gives the same bits.
+ *
+ * How A and B lie in memory follows from the multiply instruction, which takes `group` neighbours
+ * of k at once, and is known to nobody else (am_s8_format). Where it takes unsigned bytes times
+ * signed ones (VPDPBUSD), activations are stored plus 128, and the sums of a panel start at -128
+ * times its column sums. Without it bytes are widened to 16 bits and multiplied in pairs
+ * (VPMADDWD): VPMADDUBSW would saturate.
+ *
+ * Panels hold one byte a weight: decoder steps read them from memory once and do little else. For
+ * many rows `widen` makes the form that tile_wide reads without converting again; it is NULL where
+ * `tile` has nothing to convert.
+ */
+#ifndef AM_KERNELS_GEMM_S8_H
+#define AM_KERNELS_GEMM_S8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AM_S8_DEPTH_MAX ((size_t)65536)
+
+typedef struct am_s8_format {
+    size_t mr, nr;      /* tile: rows of A, columns of B */
+    size_t group;       /* 2 or 4 */
+    size_t value_bytes; /* of an activation: 2 (int16_t) or 1 (uint8_t, plus 128) */
+} am_s8_format;
+
+typedef struct am_s8_out {
+    float *y;
+    size_t ldy;
+    const float *row_scale;    /* [m] */
+    const float *column_scale; /* [nr], as bias */
+    const float *bias;
+    bool accumulate;
+} am_s8_out;
+
+/* a: m rows, lda bytes apart. Exactly m rows of n columns of y are written. */
+typedef void am_gemm_s8_fn(size_t m, size_t n, size_t k, const void *a, size_t lda,
+                           const void *panel, const am_s8_out *out);
+/* panel -> wide, of am__s8_wide_bytes. */
+typedef void am_widen_s8_fn(size_t k, const void *panel, void *wide);
+
+/* Distance of quantised rows of k values, in bytes: whole groups, and no power of two that would
+ * put all rows of a tile into the same few cache sets. */
+size_t am__s8_row_bytes(const am_s8_format *format, size_t k);
+size_t am__s8_panel_bytes(const am_s8_format *format, size_t k);
+size_t am__s8_wide_bytes(const am_s8_format *format, size_t k);
+
+/* Packs w [n, k] (output, input), n <= nr, into one panel; columns behind n are zeros. */
+void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k, void *panel);
+
+#endif

@@ -1,0 +1,4 @@
+/* gemm_s8.h for AVX2. */
+#include "kernels/x86/lanes_avx2.inc"
+
+#include "kernels/simd/gemm_s8.inc"

@@ -1,0 +1,4 @@
+/* quantize.h for AVX-512. */
+#include "kernels/x86/lanes_avx512.inc"
+
+#include "kernels/simd/quantize.inc"

@@ -1,0 +1,4 @@
+/* quantize.h for AVX-512 VNNI. */
+#include "kernels/x86/lanes_avx512vnni.inc"
+
+#include "kernels/simd/quantize.inc"

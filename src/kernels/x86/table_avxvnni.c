@@ -1,0 +1,4 @@
+/* The table of kernels for AVX-VNNI. */
+#include "kernels/x86/lanes_avxvnni.inc"
+
+#include "kernels/simd/table.inc"

@@ -1,0 +1,267 @@
+/*
+ * Quantised rows and tiles of gemm_s8.h: every bit of the result follows from the contract, so
+ * all of it is compared for equality.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+typedef enum value_kind { VALUES_RANDOM, VALUES_LARGEST, VALUES_OPPOSITE, VALUE_KINDS } value_kind;
+
+typedef struct shape {
+    size_t m, n, k;
+    value_kind kind;
+    bool accumulate;
+} shape;
+
+/* -127 … 127. The largest of both signs are what a 16-bit sum of two products cannot hold. */
+static int8_t value_of(check *c, value_kind kind, bool weight) {
+    if (kind == VALUES_RANDOM) return (int8_t)((int)am__rng_below(&c->rng, 255) - 127);
+    return kind == VALUES_OPPOSITE && weight ? -127 : 127;
+}
+
+/* In the memory form of the kernels under test. */
+static void put_value(const am_s8_format *format, void *row, size_t at, int value) {
+    if (format->value_bytes == 1) {
+        ((uint8_t *)row)[at] = (uint8_t)(value + 128);
+    } else {
+        ((int16_t *)row)[at] = (int16_t)value;
+    }
+}
+
+static int get_value(const am_s8_format *format, const void *row, size_t at) {
+    if (format->value_bytes == 1) return ((const uint8_t *)row)[at] - 128;
+    return ((const int16_t *)row)[at];
+}
+
+static void check_shape(check *c, const shape *s, bool wide) {
+    static const char *const kinds[VALUE_KINDS] = {"random", "largest", "opposite"};
+    const am_s8_format *format = &c->kernels->s8.format;
+    check_case(c, "m=%zu n=%zu k=%zu %s%s%s", s->m, s->n, s->k, kinds[s->kind],
+               s->accumulate ? " accumulate" : "", wide ? " wide" : "");
+    const size_t padded = (s->k + 3) / 4 * 4;
+    const size_t lda = padded * format->value_bytes + 4 * am__rng_below(&c->rng, 3);
+    const size_t ldy = s->n + am__rng_below(&c->rng, 5);
+    char *a = check_bytes(c, (s->m - 1) * lda + padded * format->value_bytes);
+    int8_t *w = check_bytes(c, s->n * s->k);
+    void *panel = check_bytes(c, am__s8_panel_bytes(format, s->k));
+    float *row_scale = check_floats(c, s->m);
+    float *column_scale = check_floats(c, format->nr);
+    float *bias = check_floats(c, format->nr);
+    float *y = check_out(c, s->m, s->n, ldy, sizeof *y);
+    float before[64 * 64];
+    for (size_t i = 0; i < s->m; i++) {
+        for (size_t l = 0; l < padded; l++) { /* what is behind k meets weights of zero */
+            put_value(format, a + i * lda, l, value_of(c, s->kind, false));
+        }
+        for (size_t j = 0; j < s->n; j++) {
+            before[i * s->n + j] = y[i * ldy + j] = (float)check_uniform(c, -1, 1);
+        }
+    }
+    for (size_t i = 0; i < s->n * s->k; i++) w[i] = value_of(c, s->kind, true);
+    am__s8_pack(format, w, s->n, s->k, panel);
+    const am_s8_out out = {y, ldy, row_scale, column_scale, bias, s->accumulate};
+    if (wide) {
+        void *widened = check_bytes(c, am__s8_wide_bytes(format, s->k));
+        c->kernels->s8.widen(s->k, panel, widened);
+        c->kernels->s8.tile_wide(s->m, s->n, s->k, a, lda, widened, &out);
+    } else {
+        c->kernels->s8.tile(s->m, s->n, s->k, a, lda, panel, &out);
+    }
+    for (size_t i = 0; i < s->m; i++) {
+        for (size_t j = 0; j < s->n; j++) {
+            int64_t sum = 0;
+            for (size_t l = 0; l < s->k; l++) {
+                sum += get_value(format, a + i * lda, l) * w[j * s->k + l];
+            }
+            const float scale = row_scale[i] * column_scale[j];
+            float want = fmaf((float)sum, scale, bias[j]);
+            if (s->accumulate) want = before[i * s->n + j] + want;
+            check_near(c, (double)y[i * ldy + j], (double)want, 0, i * s->n + j);
+        }
+    }
+}
+
+static void check_tiles(check *c, bool wide) {
+    static const size_t depths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 64, 129};
+    const size_t nr = c->kernels->s8.format.nr;
+    const size_t mr = c->kernels->s8.format.mr;
+    const size_t widths[] = {1, 7, nr / 2 - 1, nr / 2, nr / 2 + 1, nr - 1, nr};
+    for (size_t m = 1; m <= mr; m++) {
+        for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+            for (size_t d = 0; d < sizeof depths / sizeof *depths; d++) {
+                const bool accumulate = am__rng_below(&c->rng, 2) != 0;
+                check_shape(c, &(shape){m, widths[w], depths[d], VALUES_RANDOM, accumulate}, wide);
+            }
+        }
+        for (value_kind kind = 0; kind < VALUE_KINDS; kind++) {
+            check_shape(c, &(shape){m, nr, 384, kind, false}, wide);
+        }
+    }
+    check_shape(c, &(shape){mr, nr, 5120, VALUES_RANDOM, false}, wide);
+    for (value_kind kind = 0; kind < VALUE_KINDS; kind++) {
+        check_shape(c, &(shape){1, nr, 8192, kind, false}, wide);
+    }
+}
+
+static void check_bytes_panel(check *c) {
+    check_tiles(c, false);
+}
+
+static void check_wide_panel(check *c) {
+    if (c->kernels->s8.widen == NULL) {
+        check_case(c, "tiles read panels of bytes only");
+        check_true(c, c->kernels->s8.tile_wide == NULL, "widen and tile_wide: both or none");
+        return;
+    }
+    check_tiles(c, true);
+}
+
+/* The deepest sums that the contract allows, at their limits. */
+static void check_deepest(check *c) {
+    const am_s8_format *format = &c->kernels->s8.format;
+    const size_t k = AM_S8_DEPTH_MAX;
+    char *a = malloc(k * format->value_bytes);
+    int8_t *w = malloc(k);
+    void *panel = malloc(am__s8_panel_bytes(format, k));
+    for (int sign = -1; sign <= 1 && a != NULL && w != NULL && panel != NULL; sign += 2) {
+        check_case(c, "k=%zu sign %d", k, sign);
+        for (size_t l = 0; l < k; l++) put_value(format, a, l, 127);
+        memset(w, sign * 127, k);
+        am__s8_pack(format, w, 1, k, panel);
+        float *ones = check_floats(c, format->nr);
+        float *zeros = check_floats(c, format->nr);
+        for (size_t j = 0; j < format->nr; j++) {
+            ones[j] = 1;
+            zeros[j] = 0;
+        }
+        float *y = check_out(c, 1, 1, 1, sizeof *y);
+        const am_s8_out out = {y, 1, ones, ones, zeros, false};
+        c->kernels->s8.tile(1, 1, k, a, k * format->value_bytes, panel, &out);
+        check_near(c, (double)y[0], sign * 127.0 * 127.0 * (double)k, 0, 0);
+    }
+    free(a);
+    free(w);
+    free(panel);
+}
+
+static void check_quantized(check *c, size_t n_rows, size_t n, fill_kind fill, bool ties) {
+    const am_s8_format *format = &c->kernels->s8.format;
+    check_case(c, "rows=%zu n=%zu %s", n_rows, n, ties ? "ties" : check_fill_name(fill));
+    const size_t padded = (n + 3) / 4 * 4;
+    const size_t ldx = am__rng_below(&c->rng, 2) != 0 ? n + 3 : n / 3 + 1;
+    const size_t ldq = am__s8_row_bytes(format, n);
+    float *x = check_floats(c, (n_rows - 1) * ldx + n);
+    check_fill(c, x, (n_rows - 1) * ldx + n, fill);
+    for (size_t i = 0; ties && i < n; i++) {
+        x[i] = i == 0 ? 127 : (float)((int)am__rng_below(&c->rng, 253) - 126) + 0.5f;
+    }
+    char *q = check_out(c, n_rows, padded * format->value_bytes, ldq, 1);
+    float *scales = check_out(c, n_rows, 1, 1, sizeof *scales);
+    int8_t *want = check_bytes(c, n);
+    c->kernels->s8.quantize(n_rows, n, x, ldx, q, ldq, scales);
+    for (size_t r = 0; r < n_rows; r++) {
+        const float *row = x + r * ldx;
+        const float scale = am__quantize_row(row, n, want);
+        check_near(c, (double)scales[r], (double)scale, 0, r);
+        for (size_t i = 0; i < padded; i++) {
+            const int got = get_value(format, q + r * ldq, i);
+            check_near(c, got, i < n ? want[i] : 0, 0, r * padded + i);
+            if (i >= n) continue;
+            const double least = scale == 0 ? (double)AM_QUANTIZE_LEAST : 0;
+            check_near(c, (double)scale * got, (double)row[i], 0.50002 * (double)scale + least, i);
+            if (ties && r == 0) check_near(c, got, nearbyint((double)row[i]), 0, i);
+        }
+    }
+}
+
+static void check_quantize(check *c) {
+    for (size_t n = 1; n <= 70; n++) check_quantized(c, 1 + n % 3, n, FILL_UNIFORM, false);
+    for (fill_kind fill = 0; fill < FILL_KINDS; fill++) check_quantized(c, 3, 101, fill, false);
+    check_quantized(c, 1, 5120, FILL_UNIFORM, false);
+    check_quantized(c, 1, 1003, FILL_UNIFORM, true);
+}
+
+typedef struct s8_bench {
+    size_t m, k, n_panels;
+    bool wide;
+    void *a, *panels;
+    float *floats, *y;
+} s8_bench;
+
+static void bench_tile(const am_kernels *kernels, void *data) {
+    const s8_bench *b = data;
+    const am_s8_format *format = &kernels->s8.format;
+    const size_t bytes = b->wide ? am__s8_wide_bytes(format, b->k)
+                                 : am__s8_panel_bytes(format, b->k);
+    const am_s8_out out = {b->y, format->nr, b->floats, b->floats, b->floats, false};
+    am_gemm_s8_fn *tile = b->wide ? kernels->s8.tile_wide : kernels->s8.tile;
+    for (size_t p = 0; p < b->n_panels; p++) {
+        tile(b->m, format->nr, b->k, b->a, am__s8_row_bytes(format, b->k),
+             (const char *)b->panels + p * bytes, &out);
+    }
+}
+
+static void bench_quantize(const am_kernels *kernels, void *data) {
+    const s8_bench *b = data;
+    kernels->s8.quantize(1, b->k, b->floats, b->k, b->a, 0, b->y);
+}
+
+static void *bench_memory(size_t n_bytes) {
+    char *out = malloc(n_bytes);
+    if (out == NULL) {
+        perror("check");
+        exit(2);
+    }
+    for (size_t i = 0; i < n_bytes; i++) out[i] = (char)(i % 61);
+    return out;
+}
+
+/* Panels that stay in cache: arithmetic; and read once from memory, as a decoder's step does. */
+static void bench_gemm(check *c) {
+    static const size_t depths[] = {384, 512, 1536, 2048, 5120};
+    const am_s8_format *format = &c->kernels->s8.format;
+    const size_t pool = (size_t)64 << 20;
+    const bool wide = c->kernels->s8.widen != NULL;
+    s8_bench b = {.a = bench_memory(format->mr * am__s8_row_bytes(format, 5120)),
+                  .panels = bench_memory(pool),
+                  .floats = bench_memory(5120 * sizeof(float)),
+                  .y = bench_memory(format->mr * format->nr * sizeof(float))};
+    for (size_t d = 0; d < sizeof depths / sizeof *depths; d++) {
+        b.m = format->mr, b.k = depths[d], b.n_panels = 1, b.wide = wide;
+        check_bench(c, bench_tile, &b, 2.0 * (double)(b.m * format->nr * b.k), "GOPS", false,
+                    "tile%s m=%zu k=%zu", wide ? "_wide" : "", b.m, b.k);
+    }
+    for (size_t m = 1; m <= format->mr; m++) {
+        const size_t panel_bytes = am__s8_panel_bytes(format, 512);
+        b.m = m, b.k = 512, b.n_panels = pool / panel_bytes, b.wide = false;
+        check_bench(c, bench_tile, &b, (double)(b.n_panels * panel_bytes), "GB/s", false,
+                    "tile m=%zu from memory", m);
+    }
+    free(b.a);
+    free(b.panels);
+    free(b.floats);
+    free(b.y);
+}
+
+static void bench_rows(check *c) {
+    s8_bench b = {.k = 1536, .a = bench_memory(4 * 1536), .floats = bench_memory(4 * 1536),
+                  .y = bench_memory(sizeof(float))};
+    for (size_t i = 0; i < b.k; i++) b.floats[i] = (float)(i % 61) / 64 - 0.5f;
+    check_bench(c, bench_quantize, &b, (double)b.k * sizeof(float), "GB/s", true, "quantize n=%zu",
+                b.k);
+    free(b.a);
+    free(b.floats);
+    free(b.y);
+}
+
+const check_test check_s8_tests[] = {
+    {"quantize", check_quantize, bench_rows},
+    {"gemm_s8", check_bytes_panel, bench_gemm},
+    {"gemm_s8_wide", check_wide_panel, NULL},
+    {"gemm_s8_deepest", check_deepest, NULL},
+    {NULL, NULL, NULL},
+};
