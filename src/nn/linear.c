@@ -32,46 +32,12 @@ static bool all_half(const am_linear_part *parts, size_t n_parts) {
     return true;
 }
 
-/* [in, 3] -> [3, in] within one output row. */
-static void reorder_conv(const float *row, size_t n_in, float *out) {
-    const size_t n_channels = n_in / 3;
-    for (size_t c = 0; c < n_channels; c++) {
-        for (size_t tap = 0; tap < 3; tap++) out[tap * n_channels + c] = row[c * 3 + tap];
-    }
-}
-
-/* Copies rows [first, first + n) of the stacked parts to out [n, n_in], reordered. */
-static void stacked_rows(const am_linear_part *parts, size_t n_parts, size_t first, size_t n,
-                         am_weight_order order, float *scratch, float *out) {
-    size_t base = 0;
-    for (size_t i = 0; i < n_parts && n > 0; i++) {
-        const am_tensor *weight = parts[i].weight;
-        for (; n > 0 && first < base + weight->n_rows; first++, n--) {
-            float *row = order == AM_WEIGHT_CONV3 ? scratch : out;
-            am__tensor_rows_f32(weight, first - base, 1, row);
-            if (order == AM_WEIGHT_CONV3) reorder_conv(row, weight->n_cols, out);
-            out += weight->n_cols;
-        }
-        base += weight->n_rows;
-    }
-}
-
-static void fill_bias(am_linear *linear, const am_linear_part *parts, size_t n_parts) {
-    float *at = linear->bias;
-    for (size_t i = 0; i < n_parts; i++) {
-        if (parts[i].bias != NULL && parts[i].bias->data != NULL) {
-            am__tensor_rows_f32(parts[i].bias, 0, 1, at);
-        }
-        at += parts[i].weight->n_rows;
-    }
-}
-
 am_status am__linear_init(am_linear *linear, const am_kernels *kernels,
                           const am_linear_part *parts, size_t n_parts, am_weight_order order,
                           am_error *error) {
     const size_t nr = kernels->gemm.nr;
     am_linear fresh = {.n_in = parts[0].weight->n_cols, .nr = nr, .half = all_half(parts, n_parts)};
-    for (size_t i = 0; i < n_parts; i++) fresh.n_out += parts[i].weight->n_rows;
+    fresh.n_out = am__stacked_outputs(parts, n_parts);
     const size_t n_panels = n_panels_of(&fresh);
     const size_t panel_size = fresh.n_in * nr; /* of dimensions checked when the file was read */
     const size_t element = fresh.half ? sizeof(am_f16) : sizeof(float);
@@ -89,11 +55,11 @@ am_status am__linear_init(am_linear *linear, const am_kernels *kernels,
         char *out = (char *)fresh.panels + panel * panel_size * element;
         float *scratch = rows + nr * fresh.n_in;
         float *packed = fresh.half ? scratch + fresh.n_in : (float *)(void *)out;
-        stacked_rows(parts, n_parts, panel * nr, n, order, scratch, rows);
+        am__stacked_rows(parts, n_parts, panel * nr, n, order, scratch, rows);
         am__gemm_pack_f32(rows, n, fresh.n_in, nr, packed);
         if (fresh.half) kernels->f32_to_f16((am_f16 *)(void *)out, packed, panel_size);
     }
-    fill_bias(&fresh, parts, n_parts);
+    am__stacked_bias(parts, n_parts, fresh.bias);
     am__free(rows);
     *linear = fresh;
     return AM_OK;

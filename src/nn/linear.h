@@ -9,8 +9,8 @@
 #define AM_NN_LINEAR_H
 
 #include "base/mem.h"
-#include "model/model.h"
 #include "nn/exec.h"
+#include "nn/stacked.h"
 
 typedef struct am_linear {
     size_t n_in, n_out;
@@ -19,17 +19,6 @@ typedef struct am_linear {
     void *panels;        /* owned: [ceil(n_out / nr)][n_in][nr] */
     float *bias;         /* owned: [ceil(n_out / nr) * nr], zeros where there is no bias */
 } am_linear;
-
-/* One block of output rows: a weight [n_rows, n_in] and its bias (NULL = none). */
-typedef struct am_linear_part {
-    const am_tensor *weight;
-    const am_tensor *bias;
-} am_linear_part;
-
-typedef enum am_weight_order {
-    AM_WEIGHT_PLAIN, /* [out, in] */
-    AM_WEIGHT_CONV3, /* [out, in, 3] -> [out, 3, in]: the order of three consecutive frames */
-} am_weight_order;
 
 /*
  * Packs the parts, stacked along the outputs, for `kernels`. *linear must be zeroed or fresh; on
@@ -40,12 +29,6 @@ AM_CHECK_RESULT am_status am__linear_init(am_linear *linear, const am_kernels *k
                                           am_weight_order order, am_error *error);
 void am__linear_free(am_linear *linear);
 size_t am__linear_bytes(const am_linear *linear);
-
-typedef enum am_epilogue {
-    AM_EPILOGUE_NONE, /* y = x W^T + b */
-    AM_EPILOGUE_GELU, /* y = gelu(x W^T + b) */
-    AM_EPILOGUE_ADD,  /* y += x W^T + b */
-} am_epilogue;
 
 /*
  * x: n_rows rows of n_in floats, `ldx` floats apart (rows may overlap: convolutions).

@@ -1,0 +1,224 @@
+/*
+ * Packing and blocking of 8-bit linear layers: see linear_s8.h.
+ *
+ * Two ways through the same tiles. Many rows: each thread takes blocks of rows, quantises one into
+ * its own workspace, where it stays in L2, and passes all panels over it. Few rows (decoder steps):
+ * the rows are quantised once, and each thread takes ranges of panels and reads them from memory
+ * once. Panels are widened once per block where the kernels gain by it.
+ */
+#include "nn/linear_s8.h"
+
+#include <stdatomic.h>
+
+#define FEW_ROWS 24
+#define ROWS_MAX 96             /* of a block */
+#define BLOCK_BYTES (384 << 10) /* of quantised rows: most of an L2 */
+#define SHARES_PER_THREAD 4
+
+static size_t min_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t n_panels_of(const am_linear_s8 *linear) {
+    return (linear->n_out + linear->format.nr - 1) / linear->format.nr;
+}
+
+static am_status pack(am_linear_s8 *linear, const am_linear_part *parts, size_t n_parts,
+                      am_weight_order order, am_error *error) {
+    const size_t nr = linear->format.nr;
+    const size_t n_in = linear->n_in;
+    const size_t panel_bytes = am__s8_panel_bytes(&linear->format, n_in);
+    float *row = NULL; /* and as much scratch */
+    int8_t *values = NULL;
+    am_status status = AM_NEW_RAW(&row, 2 * n_in, error);
+    if (status == AM_OK) status = AM_NEW_RAW(&values, nr * n_in, error);
+    for (size_t panel = 0; status == AM_OK && panel < n_panels_of(linear); panel++) {
+        const size_t first = panel * nr;
+        const size_t n = min_size(nr, linear->n_out - first);
+        for (size_t j = 0; j < n; j++) {
+            am__stacked_rows(parts, n_parts, first + j, 1, order, row + n_in, row);
+            linear->scale[first + j] = am__quantize_row(row, n_in, values + j * n_in);
+        }
+        am__s8_pack(&linear->format, values, n, n_in,
+                    (char *)linear->panels + panel * panel_bytes);
+    }
+    am__stacked_bias(parts, n_parts, linear->bias);
+    am__free(row);
+    am__free(values);
+    return status;
+}
+
+am_status am__linear_s8_init(am_linear_s8 *linear, const am_kernels *kernels,
+                             const am_linear_part *parts, size_t n_parts, am_weight_order order,
+                             am_error *error) {
+    am_linear_s8 fresh = {.n_in = parts[0].weight->n_cols,
+                          .n_out = am__stacked_outputs(parts, n_parts),
+                          .format = kernels->s8.format};
+    if (fresh.n_in > AM_S8_DEPTH_MAX) {
+        AM_FAIL(error, AM_E_UNSUPPORTED, "rows of %zu weights are too long for 8-bit sums",
+                fresh.n_in);
+    }
+    const size_t n_panels = n_panels_of(&fresh);
+    const size_t n_columns = n_panels * fresh.format.nr;
+    am_status status = am__alloc_raw(n_panels, am__s8_panel_bytes(&fresh.format, fresh.n_in),
+                                     &fresh.panels, error);
+    if (status == AM_OK) status = AM_NEW(&fresh.scale, n_columns, error);
+    if (status == AM_OK) status = AM_NEW(&fresh.bias, n_columns, error);
+    if (status == AM_OK) status = pack(&fresh, parts, n_parts, order, error);
+    if (status != AM_OK) {
+        am__linear_s8_free(&fresh);
+        return status;
+    }
+    *linear = fresh;
+    return AM_OK;
+}
+
+void am__linear_s8_free(am_linear_s8 *linear) {
+    am__free(linear->panels);
+    am__free(linear->scale);
+    am__free(linear->bias);
+    *linear = (am_linear_s8){0};
+}
+
+size_t am__linear_s8_bytes(const am_linear_s8 *linear) {
+    return n_panels_of(linear) * (am__s8_panel_bytes(&linear->format, linear->n_in) +
+                                  2 * linear->format.nr * sizeof(float));
+}
+
+typedef struct s8_job {
+    const am_linear_s8 *linear;
+    const am_kernels *kernels;
+    const float *x;
+    float *y;
+    size_t ldx, ldy, n_rows;
+    am_epilogue epilogue;
+    char *workspace;                 /* a piece for each part: rows, then a wide panel */
+    size_t row_bytes;                /* of a quantised row, */
+    size_t rows_bytes, piece_bytes;  /* of those of a block, and of a piece */
+    size_t block_rows, block_panels; /* taken at once */
+    const float *row_scale;          /* few rows: of all of them */
+    atomic_size_t next;              /* first row or panel that nobody has taken */
+} s8_job;
+
+static size_t align(size_t n) {
+    return (n + AM_ALIGNMENT - 1) / AM_ALIGNMENT * AM_ALIGNMENT;
+}
+
+/* Whole tiles, and never fewer rows than the few that are quantised at once. */
+static size_t block_rows_of(const am_linear_s8 *linear) {
+    const size_t fit = BLOCK_BYTES / am__s8_row_bytes(&linear->format, linear->n_in);
+    const size_t rows = fit < ROWS_MAX ? fit : ROWS_MAX;
+    return rows < FEW_ROWS ? FEW_ROWS : rows / FEW_ROWS * FEW_ROWS;
+}
+
+static size_t rows_bytes_of(const am_linear_s8 *linear) {
+    return align(block_rows_of(linear) * am__s8_row_bytes(&linear->format, linear->n_in));
+}
+
+static size_t piece_bytes_of(const am_linear_s8 *linear) {
+    return rows_bytes_of(linear) + align(am__s8_wide_bytes(&linear->format, linear->n_in));
+}
+
+size_t am__linear_s8_workspace(const am_linear_s8 *linear, const am_exec *exec) {
+    return (size_t)am__team_size(exec->team) * piece_bytes_of(linear);
+}
+
+/* One panel against quantised rows that are rows [row, row + n_rows) of y. */
+static void run_panel(const s8_job *job, size_t panel, size_t row, size_t n_rows, const char *q,
+                      const float *row_scale, void *wide) {
+    const am_linear_s8 *linear = job->linear;
+    const size_t mr = linear->format.mr;
+    const size_t column = panel * linear->format.nr;
+    const size_t n = min_size(linear->format.nr, linear->n_out - column);
+    const void *values = (const char *)linear->panels +
+                         panel * am__s8_panel_bytes(&linear->format, linear->n_in);
+    am_gemm_s8_fn *tile = job->kernels->s8.tile;
+    if (job->kernels->s8.widen != NULL && n_rows > mr) {
+        job->kernels->s8.widen(linear->n_in, values, wide);
+        values = wide;
+        tile = job->kernels->s8.tile_wide;
+    }
+    for (size_t r = 0; r < n_rows; r += mr) {
+        const am_s8_out out = {.y = job->y + (row + r) * job->ldy + column,
+                               .ldy = job->ldy,
+                               .row_scale = row_scale + r,
+                               .column_scale = linear->scale + column,
+                               .bias = linear->bias + column,
+                               .accumulate = job->epilogue == AM_EPILOGUE_ADD};
+        tile(min_size(mr, n_rows - r), n, linear->n_in, q + r * job->row_bytes, job->row_bytes,
+             values, &out);
+    }
+}
+
+static void apply_gelu(const s8_job *job, size_t row, size_t n_rows, size_t column, size_t n) {
+    for (size_t r = row; r < row + n_rows; r++) {
+        float *y = job->y + r * job->ldy + column;
+        job->kernels->gelu_f32(y, y, n);
+    }
+}
+
+/* Part of the many-rows way: blocks of rows against all panels. */
+static void run_row_blocks(void *context, size_t part, size_t n_parts) {
+    (void)n_parts;
+    s8_job *job = context;
+    char *q = job->workspace + part * job->piece_bytes;
+    float row_scale[ROWS_MAX];
+    size_t row;
+    while ((row = atomic_fetch_add(&job->next, job->block_rows)) < job->n_rows) {
+        const size_t n_rows = min_size(job->block_rows, job->n_rows - row);
+        job->kernels->s8.quantize(n_rows, job->linear->n_in, job->x + row * job->ldx, job->ldx, q,
+                                  job->row_bytes, row_scale);
+        for (size_t panel = 0; panel < n_panels_of(job->linear); panel++) {
+            run_panel(job, panel, row, n_rows, q, row_scale, q + job->rows_bytes);
+        }
+        if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, row, n_rows, 0, job->linear->n_out);
+    }
+}
+
+/* Part of the few-rows way: ranges of panels against all rows, which are in the first piece. */
+static void run_panels(void *context, size_t part, size_t n_parts) {
+    (void)n_parts;
+    s8_job *job = context;
+    const am_linear_s8 *linear = job->linear;
+    void *wide = job->workspace + part * job->piece_bytes + job->rows_bytes;
+    size_t first;
+    while ((first = atomic_fetch_add(&job->next, job->block_panels)) < n_panels_of(linear)) {
+        const size_t end = min_size(first + job->block_panels, n_panels_of(linear));
+        for (size_t panel = first; panel < end; panel++) {
+            run_panel(job, panel, 0, job->n_rows, job->workspace, job->row_scale, wide);
+        }
+        const size_t column = first * linear->format.nr;
+        const size_t n = min_size(end * linear->format.nr, linear->n_out) - column;
+        if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, 0, job->n_rows, column, n);
+    }
+}
+
+void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const float *x, size_t ldx,
+                       size_t n_rows, float *y, size_t ldy, am_epilogue epilogue,
+                       void *workspace) {
+    const size_t n_threads = (size_t)am__team_size(exec->team);
+    const size_t n_panels = n_panels_of(linear);
+    s8_job job = {.linear = linear,
+                  .kernels = exec->kernels,
+                  .x = x,
+                  .y = y,
+                  .ldx = ldx,
+                  .ldy = ldy,
+                  .n_rows = n_rows,
+                  .epilogue = epilogue,
+                  .workspace = workspace,
+                  .row_bytes = am__s8_row_bytes(&linear->format, linear->n_in),
+                  .rows_bytes = rows_bytes_of(linear),
+                  .piece_bytes = piece_bytes_of(linear),
+                  .block_rows = block_rows_of(linear),
+                  .block_panels = 1 + (n_panels - 1) / (n_threads * SHARES_PER_THREAD)};
+    if (n_rows > FEW_ROWS) {
+        const size_t n_blocks = (n_rows + job.block_rows - 1) / job.block_rows;
+        am__team_run(exec->team, min_size(n_threads, n_blocks), run_row_blocks, &job);
+        return;
+    }
+    float row_scale[FEW_ROWS];
+    exec->kernels->s8.quantize(n_rows, linear->n_in, x, ldx, workspace, job.row_bytes, row_scale);
+    job.row_scale = row_scale;
+    am__team_run(exec->team, min_size(n_threads, n_panels), run_panels, &job);
+}

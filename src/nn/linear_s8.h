@@ -1,0 +1,40 @@
+/*
+ * Linear layers in 8-bit integers: weights quantised with one scale per output when they are
+ * packed, inputs with one scale per row in every call (kernels/quantize.h, kernels/gemm_s8.h).
+ *
+ * A row's result depends on nothing but that row: it has the same bits for any number of rows
+ * beside it, threads and instruction set (with GELU: as far as gelu_f32 has).
+ */
+#ifndef AM_NN_LINEAR_S8_H
+#define AM_NN_LINEAR_S8_H
+
+#include "base/mem.h"
+#include "nn/exec.h"
+#include "nn/stacked.h"
+
+typedef struct am_linear_s8 {
+    size_t n_in, n_out;
+    am_s8_format format; /* of the kernels the weights were packed for */
+    void *panels;        /* owned: [ceil(n_out / nr)] panels */
+    float *scale;        /* owned: [ceil(n_out / nr) * nr], as bias */
+    float *bias;         /* owned */
+} am_linear_s8;
+
+/*
+ * As am__linear_init. *linear must be zeroed or fresh; on failure it holds nothing. E_UNSUPPORTED
+ * where a row is longer than AM_S8_DEPTH_MAX.
+ */
+AM_CHECK_RESULT am_status am__linear_s8_init(am_linear_s8 *linear, const am_kernels *kernels,
+                                             const am_linear_part *parts, size_t n_parts,
+                                             am_weight_order order, am_error *error);
+void am__linear_s8_free(am_linear_s8 *linear);
+size_t am__linear_s8_bytes(const am_linear_s8 *linear);
+
+/* Bytes that a call needs beside its outputs, aligned to AM_ALIGNMENT: for any number of rows. */
+size_t am__linear_s8_workspace(const am_linear_s8 *linear, const am_exec *exec);
+
+/* x, y and ldx as in am__linear_run; workspace as above, for one call at a time. */
+void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const float *x, size_t ldx,
+                       size_t n_rows, float *y, size_t ldy, am_epilogue epilogue, void *workspace);
+
+#endif
