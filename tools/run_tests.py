@@ -32,7 +32,8 @@ def summarise(records):
             counts["passed"] += 1
         elif result in SKIPPED:
             counts["skipped"] += 1
-            skips.append(f"{record['name']}: {first_line(record)}")
+            if not first_line(record).startswith("skipped: "):
+                skips.append(f"{record['name']}: {first_line(record)}")
         else:
             counts["failed"] += 1
             failures.append(f"{record['name']} ({result.lower()})")
@@ -56,10 +57,11 @@ def self_test():
         {"name": "c", "result": "TIMEOUT"},
         {"name": "d", "result": "SKIP", "stdout": "no model"},
         {"name": "e", "result": "UNEXPECTEDPASS"},
+        {"name": "f", "result": "SKIP", "stdout": "skipped: no speech\n"},
     ])
-    assert counts == {"passed": 1, "failed": 3, "skipped": 1}, counts
+    assert counts == {"passed": 1, "failed": 3, "skipped": 2}, counts
     assert failures == ["b (fail)", "c (timeout)", "e (unexpectedpass)"], failures
-    assert skips == ["a: one: no data", "d: no model"], skips
+    assert skips == ["a: one: no data", "d: no model", "f: no speech"], skips
     print("run_tests: self-test ok")
     return 0
 
