@@ -221,7 +221,10 @@ typedef struct am_engine am_engine;
 /** Everything mutable of one transcription: one thread at a time. */
 typedef struct am_session am_session;
 
-typedef enum am_compute_type { AM_COMPUTE_F32 } am_compute_type;
+typedef enum am_compute_type {
+    AM_COMPUTE_F32,  /**< weights as in the file, arithmetic in f32 */
+    AM_COMPUTE_INT8, /**< 8-bit weights (a scale per output) and activations (a scale per row) */
+} am_compute_type;
 
 typedef struct am_engine_options {
     const char *models_dir;    /**< where a model's name is looked up; NULL = default folder */

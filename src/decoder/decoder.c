@@ -5,12 +5,13 @@
 
 typedef struct decoder_layer {
     am_norm attn_norm, cross_norm, mlp_norm;
-    am_linear qkv, out, cross_q, cross_kv, cross_out, fc1, fc2;
+    am_dense qkv, out, cross_q, cross_kv, cross_out, fc1, fc2;
 } decoder_layer;
 
 struct am_decoder {
     am_dims dims;
-    am_linear embedding; /* [n_vocab, d_model]: token embedding and vocabulary projection */
+    am_dense projection; /* [n_vocab, d_model]: hidden states to logits */
+    am_f16 *embedding;   /* [n_vocab, d_model]: the same by token, unless projection is in f32 */
     float *positions;    /* [n_text_ctx, d_model] */
     decoder_layer *layers;
     am_norm norm;
@@ -34,14 +35,20 @@ struct am_decoder_space {
     float **capture;             /* [n_text_ctx, n_heads]: see am_attention_row */
 };
 
-static am_status load_linear(am_linear *linear, const am_kernels *kernels, const am_tensor *weight,
-                             const am_tensor *bias, am_error *error) {
+/* How weights are packed. */
+typedef struct packing {
+    am_compute_type type;
+    const am_kernels *kernels;
+} packing;
+
+static am_status load_dense(am_dense *dense, const packing *how, const am_tensor *weight,
+                            const am_tensor *bias, am_error *error) {
     const am_linear_part part = {weight, bias};
-    return am__linear_init(linear, kernels, &part, 1, AM_WEIGHT_PLAIN, error);
+    return am__dense_init(dense, how->type, how->kernels, &part, 1, AM_WEIGHT_PLAIN, error);
 }
 
 static am_status load_attention(decoder_layer *layer, const am_model *model, int index,
-                                const am_kernels *kernels, am_error *error) {
+                                const packing *how, am_error *error) {
 #define TENSOR(role) am__model_layer(model, true, index, AM_L_##role)
     const am_linear_part qkv[] = {
         {TENSOR(ATTN_Q_W), TENSOR(ATTN_Q_B)},
@@ -53,46 +60,66 @@ static am_status load_attention(decoder_layer *layer, const am_model *model, int
         {TENSOR(CROSS_V_W), TENSOR(CROSS_V_B)},
     };
     AM_TRY(am__norm_init(&layer->attn_norm, TENSOR(ATTN_LN_W), TENSOR(ATTN_LN_B), error));
-    AM_TRY(am__linear_init(&layer->qkv, kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
-    AM_TRY(load_linear(&layer->out, kernels, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
+    AM_TRY(am__dense_init(&layer->qkv, how->type, how->kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
+    AM_TRY(load_dense(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
     AM_TRY(am__norm_init(&layer->cross_norm, TENSOR(CROSS_LN_W), TENSOR(CROSS_LN_B), error));
-    AM_TRY(load_linear(&layer->cross_q, kernels, TENSOR(CROSS_Q_W), TENSOR(CROSS_Q_B), error));
-    AM_TRY(am__linear_init(&layer->cross_kv, kernels, cross_kv, 2, AM_WEIGHT_PLAIN, error));
-    return load_linear(&layer->cross_out, kernels, TENSOR(CROSS_O_W), TENSOR(CROSS_O_B), error);
+    AM_TRY(load_dense(&layer->cross_q, how, TENSOR(CROSS_Q_W), TENSOR(CROSS_Q_B), error));
+    AM_TRY(am__dense_init(&layer->cross_kv, how->type, how->kernels, cross_kv, 2, AM_WEIGHT_PLAIN,
+                          error));
+    return load_dense(&layer->cross_out, how, TENSOR(CROSS_O_W), TENSOR(CROSS_O_B), error);
 }
 
 static am_status load_mlp(decoder_layer *layer, const am_model *model, int index,
-                          const am_kernels *kernels, am_error *error) {
+                          const packing *how, am_error *error) {
     AM_TRY(am__norm_init(&layer->mlp_norm, TENSOR(MLP_LN_W), TENSOR(MLP_LN_B), error));
-    AM_TRY(load_linear(&layer->fc1, kernels, TENSOR(FC1_W), TENSOR(FC1_B), error));
-    return load_linear(&layer->fc2, kernels, TENSOR(FC2_W), TENSOR(FC2_B), error);
+    AM_TRY(load_dense(&layer->fc1, how, TENSOR(FC1_W), TENSOR(FC1_B), error));
+    return load_dense(&layer->fc2, how, TENSOR(FC2_W), TENSOR(FC2_B), error);
 #undef TENSOR
 }
 
-static am_status load_decoder(am_decoder *decoder, const am_model *model,
-                              const am_kernels *kernels, am_error *error) {
+/* Token embeddings are looked up, not multiplied: eight bits would gain nothing there. */
+static am_status load_embedding(am_decoder *decoder, const am_tensor *tensor,
+                                const am_kernels *kernels, am_error *error) {
+    const size_t d = tensor->n_cols;
+    float *row = NULL;
+    AM_TRY(AM_NEW_RAW(&decoder->embedding, tensor->n_rows * d, error));
+    AM_TRY(AM_NEW_RAW(&row, d, error));
+    for (size_t i = 0; i < tensor->n_rows; i++) {
+        am__tensor_rows_f32(tensor, i, 1, row);
+        kernels->f32_to_f16(decoder->embedding + i * d, row, d);
+    }
+    am__free(row);
+    return AM_OK;
+}
+
+static am_status load_decoder(am_decoder *decoder, const am_model *model, const packing *how,
+                              am_error *error) {
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &decoder->dims;
     const size_t n_ctx = (size_t)dims->n_text_ctx;
-    AM_TRY(load_linear(&decoder->embedding, kernels, TENSOR(TOKEN_EMB), NULL, error));
+    AM_TRY(load_dense(&decoder->projection, how, TENSOR(TOKEN_EMB), NULL, error));
+    if (how->type != AM_COMPUTE_F32) {
+        AM_TRY(load_embedding(decoder, TENSOR(TOKEN_EMB), how->kernels, error));
+    }
     AM_TRY(AM_NEW_RAW(&decoder->positions, n_ctx * (size_t)dims->d_model, error));
     am__tensor_rows_f32(TENSOR(DEC_POS), 0, n_ctx, decoder->positions);
     AM_TRY(am__norm_init(&decoder->norm, TENSOR(DEC_LN_W), TENSOR(DEC_LN_B), error));
     AM_TRY(AM_NEW(&decoder->layers, (size_t)dims->n_decoder_layers, error));
     for (int i = 0; i < dims->n_decoder_layers; i++) {
-        AM_TRY(load_attention(&decoder->layers[i], model, i, kernels, error));
-        AM_TRY(load_mlp(&decoder->layers[i], model, i, kernels, error));
+        AM_TRY(load_attention(&decoder->layers[i], model, i, how, error));
+        AM_TRY(load_mlp(&decoder->layers[i], model, i, how, error));
     }
     return AM_OK;
 #undef TENSOR
 }
 
-am_status am__decoder_new(const am_model *model, const am_kernels *kernels, am_decoder **decoder,
-                          am_error *error) {
+am_status am__decoder_new(const am_model *model, am_compute_type type, const am_kernels *kernels,
+                          am_decoder **decoder, am_error *error) {
+    const packing how = {type, kernels};
     am_decoder *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->dims = *am__model_dims(model);
-    const am_status status = load_decoder(fresh, model, kernels, error);
+    const am_status status = load_decoder(fresh, model, &how, error);
     if (status != AM_OK) {
         am__decoder_free(&fresh);
         return status;
@@ -107,13 +134,14 @@ void am__decoder_free(am_decoder **decoder) {
     for (int i = 0; old->layers != NULL && i < old->dims.n_decoder_layers; i++) {
         decoder_layer *layer = &old->layers[i];
         am_norm *norms[] = {&layer->attn_norm, &layer->cross_norm, &layer->mlp_norm};
-        am_linear *linears[] = {&layer->qkv,       &layer->out, &layer->cross_q, &layer->cross_kv,
+        am_dense *denses[] = {&layer->qkv,       &layer->out, &layer->cross_q, &layer->cross_kv,
                                 &layer->cross_out, &layer->fc1, &layer->fc2};
         for (size_t n = 0; n < sizeof norms / sizeof *norms; n++) am__norm_free(norms[n]);
-        for (size_t n = 0; n < sizeof linears / sizeof *linears; n++) am__linear_free(linears[n]);
+        for (size_t n = 0; n < sizeof denses / sizeof *denses; n++) am__dense_free(denses[n]);
     }
     am__free(old->layers);
-    am__linear_free(&old->embedding);
+    am__dense_free(&old->projection);
+    am__free(old->embedding);
     am__norm_free(&old->norm);
     am__free(old->positions);
     am__free(old);
@@ -121,15 +149,33 @@ void am__decoder_free(am_decoder **decoder) {
 }
 
 size_t am__decoder_bytes(const am_decoder *decoder) {
-    size_t n_bytes = am__linear_bytes(&decoder->embedding) +
+    size_t n_bytes = am__dense_bytes(&decoder->projection) +
                      sizeof(float) * (size_t)decoder->dims.n_text_ctx *
                          (size_t)decoder->dims.d_model;
+    if (decoder->embedding != NULL) {
+        n_bytes += sizeof(am_f16) * (size_t)decoder->dims.n_vocab * (size_t)decoder->dims.d_model;
+    }
     for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
         const decoder_layer *layer = &decoder->layers[i];
-        n_bytes += am__linear_bytes(&layer->qkv) + am__linear_bytes(&layer->out) +
-                   am__linear_bytes(&layer->cross_q) + am__linear_bytes(&layer->cross_kv) +
-                   am__linear_bytes(&layer->cross_out) + am__linear_bytes(&layer->fc1) +
-                   am__linear_bytes(&layer->fc2);
+        n_bytes += am__dense_bytes(&layer->qkv) + am__dense_bytes(&layer->out) +
+                   am__dense_bytes(&layer->cross_q) + am__dense_bytes(&layer->cross_kv) +
+                   am__dense_bytes(&layer->cross_out) + am__dense_bytes(&layer->fc1) +
+                   am__dense_bytes(&layer->fc2);
+    }
+    return n_bytes;
+}
+
+size_t am__decoder_workspace(const am_decoder *decoder, const am_exec *exec) {
+    size_t n_bytes = 0;
+    am__dense_need(&decoder->projection, exec, &n_bytes);
+    for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
+        const decoder_layer *layer = &decoder->layers[i];
+        const am_dense *const all[] = {&layer->qkv,       &layer->out, &layer->cross_q,
+                                       &layer->cross_kv,  &layer->fc1, &layer->fc2,
+                                       &layer->cross_out};
+        for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
+            am__dense_need(all[n], exec, &n_bytes);
+        }
     }
     return n_bytes;
 }
@@ -168,7 +214,7 @@ void am__cross_run(const am_decoder *decoder, const am_exec *exec, const float *
     cross->n_ctx = n_ctx;
     for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
         float *kv = cross->kv + (size_t)i * (size_t)decoder->dims.n_audio_ctx * 2 * d;
-        am__linear_run(&decoder->layers[i].cross_kv, exec, states, d, n_ctx, kv, 2 * d,
+        am__dense_run(&decoder->layers[i].cross_kv, exec, states, d, n_ctx, kv, 2 * d,
                        AM_EPILOGUE_NONE);
     }
 }
@@ -228,7 +274,12 @@ static am_status embed(const am_decoder *decoder, const am_exec *exec, am_decode
         const size_t position = rows[r].sequence->n;
         AM_TRY(am__kvcache_append(&space->cache, rows[r].sequence, error));
         space->n_past[r] = position + 1;
-        am__linear_weight_row(&decoder->embedding, exec->kernels, (size_t)rows[r].token, x);
+        const size_t token = (size_t)rows[r].token;
+        if (decoder->embedding != NULL) {
+            exec->kernels->f16_to_f32(x, decoder->embedding + token * d, d);
+        } else {
+            am__linear_weight_row(&decoder->projection.as.f32, exec->kernels, token, x);
+        }
         exec->kernels->add_f32(x, decoder->positions + position * d, d);
     }
     return AM_OK;
@@ -241,7 +292,7 @@ static void self_attention(const decoder_layer *layer, size_t index, const am_ex
     float *keys = am__kvcache_keys(cache, index);
     float *values = am__kvcache_values(cache, index);
     am__norm_run(&layer->attn_norm, exec, space->x, n_rows, space->normed);
-    am__linear_run(&layer->qkv, exec, space->normed, d, n_rows, space->wide, 3 * d,
+    am__dense_run(&layer->qkv, exec, space->normed, d, n_rows, space->wide, 3 * d,
                    AM_EPILOGUE_NONE);
     for (size_t r = 0; r < n_rows; r++) {
         const float *qkv = space->wide + r * 3 * d;
@@ -259,7 +310,7 @@ static void self_attention(const decoder_layer *layer, size_t index, const am_ex
         };
     }
     am__attention_rows(exec, space->attention, n_rows, d / AM_HEAD_DIM);
-    am__linear_run(&layer->out, exec, space->mixed, d, n_rows, space->x, d, AM_EPILOGUE_ADD);
+    am__dense_run(&layer->out, exec, space->mixed, d, n_rows, space->x, d, AM_EPILOGUE_ADD);
 }
 
 /* Points each row's capture entries of this layer at their place in the caller's buffer. */
@@ -282,7 +333,7 @@ static void cross_attention(const am_decoder *decoder, size_t index, const am_ex
     const size_t d = (size_t)decoder->dims.d_model;
     const size_t n_heads = (size_t)decoder->dims.n_heads;
     am__norm_run(&layer->cross_norm, exec, space->x, n_rows, space->normed);
-    am__linear_run(&layer->cross_q, exec, space->normed, d, n_rows, space->wide, d,
+    am__dense_run(&layer->cross_q, exec, space->normed, d, n_rows, space->wide, d,
                    AM_EPILOGUE_NONE);
     if (capture != NULL) aim_capture(capture, index, space, n_rows, n_heads);
     for (size_t r = 0; r < n_rows; r++) {
@@ -299,7 +350,7 @@ static void cross_attention(const am_decoder *decoder, size_t index, const am_ex
         };
     }
     am__attention_rows(exec, space->attention, n_rows, n_heads);
-    am__linear_run(&layer->cross_out, exec, space->mixed, d, n_rows, space->x, d, AM_EPILOGUE_ADD);
+    am__dense_run(&layer->cross_out, exec, space->mixed, d, n_rows, space->x, d, AM_EPILOGUE_ADD);
 }
 
 am_status am__decoder_run(const am_decoder *decoder, const am_exec *exec, am_decoder_space *space,
@@ -313,9 +364,9 @@ am_status am__decoder_run(const am_decoder *decoder, const am_exec *exec, am_dec
         self_attention(layer, i, exec, space, rows, n_rows);
         cross_attention(decoder, i, exec, space, rows, n_rows, capture);
         am__norm_run(&layer->mlp_norm, exec, space->x, n_rows, space->normed);
-        am__linear_run(&layer->fc1, exec, space->normed, d, n_rows, space->wide, d_ff,
+        am__dense_run(&layer->fc1, exec, space->normed, d, n_rows, space->wide, d_ff,
                        AM_EPILOGUE_GELU);
-        am__linear_run(&layer->fc2, exec, space->wide, d_ff, n_rows, space->x, d, AM_EPILOGUE_ADD);
+        am__dense_run(&layer->fc2, exec, space->wide, d_ff, n_rows, space->x, d, AM_EPILOGUE_ADD);
     }
     am__norm_run(&decoder->norm, exec, space->x, n_rows, space->normed);
     return AM_OK;
@@ -327,7 +378,7 @@ float *am__decoder_logits(const am_decoder *decoder, const am_exec *exec, am_dec
     for (size_t i = 0; i < n; i++) {
         memcpy(space->chosen + i * d, space->normed + rows[i] * d, d * sizeof *space->chosen);
     }
-    am__linear_run(&decoder->embedding, exec, space->chosen, d, n, space->logits,
+    am__dense_run(&decoder->projection, exec, space->chosen, d, n, space->logits,
                    (size_t)decoder->dims.n_vocab, AM_EPILOGUE_NONE);
     return space->logits;
 }

@@ -11,16 +11,19 @@
 
 #include "decoder/kvcache.h"
 #include "nn/attention.h"
-#include "nn/linear.h"
+#include "nn/dense.h"
 #include "nn/norm.h"
 
 /* Weights: immutable after creation, shared by threads. */
 typedef struct am_decoder am_decoder;
 
-AM_CHECK_RESULT am_status am__decoder_new(const am_model *model, const am_kernels *kernels,
-                                          am_decoder **decoder, am_error *error);
+AM_CHECK_RESULT am_status am__decoder_new(const am_model *model, am_compute_type type,
+                                          const am_kernels *kernels, am_decoder **decoder,
+                                          am_error *error);
 void am__decoder_free(am_decoder **decoder);
 size_t am__decoder_bytes(const am_decoder *decoder);
+/* Bytes exec->workspace must have. */
+size_t am__decoder_workspace(const am_decoder *decoder, const am_exec *exec);
 const am_dims *am__decoder_dims(const am_decoder *decoder);
 
 /* Cross-attention keys and values of one window. */

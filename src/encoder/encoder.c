@@ -12,7 +12,7 @@
 
 typedef struct encoder_layer {
     am_norm attn_norm, mlp_norm;
-    am_linear qkv, out, fc1, fc2;
+    am_dense qkv, out, fc1, fc2;
 } encoder_layer;
 
 struct am_encoder {
@@ -33,14 +33,27 @@ struct am_encoder_space {
     am_attention_space attention;
 };
 
-static am_status load_linear(am_linear *linear, const am_kernels *kernels, const am_tensor *weight,
-                             const am_tensor *bias, am_weight_order order, am_error *error) {
+/* How weights are packed. */
+typedef struct packing {
+    am_compute_type type;
+    const am_kernels *kernels;
+} packing;
+
+static am_status load_dense(am_dense *dense, const packing *how, const am_tensor *weight,
+                            const am_tensor *bias, am_error *error) {
     const am_linear_part part = {weight, bias};
-    return am__linear_init(linear, kernels, &part, 1, order, error);
+    return am__dense_init(dense, how->type, how->kernels, &part, 1, AM_WEIGHT_PLAIN, error);
+}
+
+/* Convolutions stay in f32: 4 % of the work, and what they lose no layer behind them gets back. */
+static am_status load_conv(am_linear *conv, const packing *how, const am_tensor *weight,
+                           const am_tensor *bias, am_error *error) {
+    const am_linear_part part = {weight, bias};
+    return am__linear_init(conv, how->kernels, &part, 1, AM_WEIGHT_CONV3, error);
 }
 
 static am_status load_layer(encoder_layer *layer, const am_model *model, int index,
-                            const am_kernels *kernels, am_error *error) {
+                            const packing *how, am_error *error) {
 #define TENSOR(role) am__model_layer(model, false, index, AM_L_##role)
     const am_linear_part qkv[] = {
         {TENSOR(ATTN_Q_W), TENSOR(ATTN_Q_B)},
@@ -49,41 +62,38 @@ static am_status load_layer(encoder_layer *layer, const am_model *model, int ind
     };
     AM_TRY(am__norm_init(&layer->attn_norm, TENSOR(ATTN_LN_W), TENSOR(ATTN_LN_B), error));
     AM_TRY(am__norm_init(&layer->mlp_norm, TENSOR(MLP_LN_W), TENSOR(MLP_LN_B), error));
-    AM_TRY(am__linear_init(&layer->qkv, kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
-    AM_TRY(load_linear(&layer->out, kernels, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), AM_WEIGHT_PLAIN,
-                       error));
-    AM_TRY(load_linear(&layer->fc1, kernels, TENSOR(FC1_W), TENSOR(FC1_B), AM_WEIGHT_PLAIN,
-                       error));
-    return load_linear(&layer->fc2, kernels, TENSOR(FC2_W), TENSOR(FC2_B), AM_WEIGHT_PLAIN, error);
+    AM_TRY(am__dense_init(&layer->qkv, how->type, how->kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
+    AM_TRY(load_dense(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
+    AM_TRY(load_dense(&layer->fc1, how, TENSOR(FC1_W), TENSOR(FC1_B), error));
+    return load_dense(&layer->fc2, how, TENSOR(FC2_W), TENSOR(FC2_B), error);
 #undef TENSOR
 }
 
-static am_status load_encoder(am_encoder *encoder, const am_model *model,
-                              const am_kernels *kernels, am_error *error) {
+static am_status load_encoder(am_encoder *encoder, const am_model *model, const packing *how,
+                              am_error *error) {
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &encoder->dims;
     const size_t n_ctx = (size_t)dims->n_audio_ctx;
-    AM_TRY(load_linear(&encoder->conv1, kernels, TENSOR(CONV1_W), TENSOR(CONV1_B),
-                       AM_WEIGHT_CONV3, error));
-    AM_TRY(load_linear(&encoder->conv2, kernels, TENSOR(CONV2_W), TENSOR(CONV2_B),
-                       AM_WEIGHT_CONV3, error));
+    AM_TRY(load_conv(&encoder->conv1, how, TENSOR(CONV1_W), TENSOR(CONV1_B), error));
+    AM_TRY(load_conv(&encoder->conv2, how, TENSOR(CONV2_W), TENSOR(CONV2_B), error));
     AM_TRY(AM_NEW_RAW(&encoder->positions, n_ctx * (size_t)dims->d_model, error));
     am__tensor_rows_f32(TENSOR(ENC_POS), 0, n_ctx, encoder->positions);
     AM_TRY(am__norm_init(&encoder->norm, TENSOR(ENC_LN_W), TENSOR(ENC_LN_B), error));
     AM_TRY(AM_NEW(&encoder->layers, (size_t)dims->n_encoder_layers, error));
     for (int i = 0; i < dims->n_encoder_layers; i++) {
-        AM_TRY(load_layer(&encoder->layers[i], model, i, kernels, error));
+        AM_TRY(load_layer(&encoder->layers[i], model, i, how, error));
     }
     return AM_OK;
 #undef TENSOR
 }
 
-am_status am__encoder_new(const am_model *model, const am_kernels *kernels, am_encoder **encoder,
-                          am_error *error) {
+am_status am__encoder_new(const am_model *model, am_compute_type type, const am_kernels *kernels,
+                          am_encoder **encoder, am_error *error) {
+    const packing how = {type, kernels};
     am_encoder *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->dims = *am__model_dims(model);
-    const am_status status = load_encoder(fresh, model, kernels, error);
+    const am_status status = load_encoder(fresh, model, &how, error);
     if (status != AM_OK) {
         am__encoder_free(&fresh);
         return status;
@@ -99,10 +109,10 @@ void am__encoder_free(am_encoder **encoder) {
         encoder_layer *layer = &old->layers[i];
         am__norm_free(&layer->attn_norm);
         am__norm_free(&layer->mlp_norm);
-        am__linear_free(&layer->qkv);
-        am__linear_free(&layer->out);
-        am__linear_free(&layer->fc1);
-        am__linear_free(&layer->fc2);
+        am__dense_free(&layer->qkv);
+        am__dense_free(&layer->out);
+        am__dense_free(&layer->fc1);
+        am__dense_free(&layer->fc2);
     }
     am__free(old->layers);
     am__linear_free(&old->conv1);
@@ -119,8 +129,20 @@ size_t am__encoder_bytes(const am_encoder *encoder) {
                          (size_t)encoder->dims.d_model;
     for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
         const encoder_layer *layer = &encoder->layers[i];
-        n_bytes += am__linear_bytes(&layer->qkv) + am__linear_bytes(&layer->out) +
-                   am__linear_bytes(&layer->fc1) + am__linear_bytes(&layer->fc2);
+        n_bytes += am__dense_bytes(&layer->qkv) + am__dense_bytes(&layer->out) +
+                   am__dense_bytes(&layer->fc1) + am__dense_bytes(&layer->fc2);
+    }
+    return n_bytes;
+}
+
+size_t am__encoder_workspace(const am_encoder *encoder, const am_exec *exec) {
+    size_t n_bytes = 0;
+    for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
+        const encoder_layer *layer = &encoder->layers[i];
+        const am_dense *const all[] = {&layer->qkv, &layer->out, &layer->fc1, &layer->fc2};
+        for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
+            am__dense_need(all[n], exec, &n_bytes);
+        }
     }
     return n_bytes;
 }
@@ -183,14 +205,14 @@ static void run_convolutions(const am_encoder *encoder, const am_exec *exec,
 static void run_layer(const encoder_layer *layer, const am_exec *exec, am_encoder_space *space,
                       size_t n_ctx, size_t d, size_t d_ff) {
     am__norm_run(&layer->attn_norm, exec, space->x, n_ctx, space->normed);
-    am__linear_run(&layer->qkv, exec, space->normed, d, n_ctx, space->wide, 3 * d,
+    am__dense_run(&layer->qkv, exec, space->normed, d, n_ctx, space->wide, 3 * d,
                    AM_EPILOGUE_NONE);
     am__attention_full(&space->attention, exec, space->wide, n_ctx, space->mixed);
-    am__linear_run(&layer->out, exec, space->mixed, d, n_ctx, space->x, d, AM_EPILOGUE_ADD);
+    am__dense_run(&layer->out, exec, space->mixed, d, n_ctx, space->x, d, AM_EPILOGUE_ADD);
     am__norm_run(&layer->mlp_norm, exec, space->x, n_ctx, space->normed);
-    am__linear_run(&layer->fc1, exec, space->normed, d, n_ctx, space->wide, d_ff,
+    am__dense_run(&layer->fc1, exec, space->normed, d, n_ctx, space->wide, d_ff,
                    AM_EPILOGUE_GELU);
-    am__linear_run(&layer->fc2, exec, space->wide, d_ff, n_ctx, space->x, d, AM_EPILOGUE_ADD);
+    am__dense_run(&layer->fc2, exec, space->wide, d_ff, n_ctx, space->x, d, AM_EPILOGUE_ADD);
 }
 
 const float *am__encoder_run(const am_encoder *encoder, const am_exec *exec,

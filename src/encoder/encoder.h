@@ -8,16 +8,19 @@
 #define AM_ENCODER_ENCODER_H
 
 #include "nn/attention.h"
-#include "nn/linear.h"
+#include "nn/dense.h"
 #include "nn/norm.h"
 
 /* Weights: immutable after creation, shared by threads. */
 typedef struct am_encoder am_encoder;
 
-AM_CHECK_RESULT am_status am__encoder_new(const am_model *model, const am_kernels *kernels,
-                                          am_encoder **encoder, am_error *error);
+AM_CHECK_RESULT am_status am__encoder_new(const am_model *model, am_compute_type type,
+                                          const am_kernels *kernels, am_encoder **encoder,
+                                          am_error *error);
 void am__encoder_free(am_encoder **encoder);
 size_t am__encoder_bytes(const am_encoder *encoder);
+/* Bytes exec->workspace must have. */
+size_t am__encoder_workspace(const am_encoder *encoder, const am_exec *exec);
 
 /* Activations of one window: one per session. */
 typedef struct am_encoder_space am_encoder_space;

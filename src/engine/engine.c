@@ -64,8 +64,8 @@ static am_status load(am_engine *engine, const am_model *model, am_error *error)
     }
     AM_TRY(copy_vocabulary(engine, model, error));
     AM_TRY(copy_heads(engine, model, error));
-    AM_TRY(am__encoder_new(model, engine->kernels, &engine->encoder, error));
-    return am__decoder_new(model, engine->kernels, &engine->decoder, error);
+    AM_TRY(am__encoder_new(model, engine->compute_type, engine->kernels, &engine->encoder, error));
+    return am__decoder_new(model, engine->compute_type, engine->kernels, &engine->decoder, error);
 }
 
 am_status am_engine_open(const char *model, const am_engine_options *options, am_engine **engine,
@@ -76,6 +76,9 @@ am_status am_engine_open(const char *model, const am_engine_options *options, am
     if (options == NULL) options = &defaults;
     int n_threads = 0;
     AM_TRY(choose_threads(options, &n_threads, error));
+    if (options->compute_type != AM_COMPUTE_F32 && options->compute_type != AM_COMPUTE_INT8) {
+        AM_FAIL(error, AM_E_ARG, "compute_type: %d is none", (int)options->compute_type);
+    }
     char path[AM_PATH_MAX];
     AM_TRY(am__hub_resolve(model, options->models_dir, path, sizeof path, error));
     am_model *file = NULL;
@@ -85,6 +88,7 @@ am_status am_engine_open(const char *model, const am_engine_options *options, am
     if (status == AM_OK) {
         fresh->kernels = am__kernels();
         fresh->n_threads = n_threads;
+        fresh->compute_type = options->compute_type;
         am__arena_init(&fresh->arena, ARENA_BYTES_MAX);
         status = am__arena_strndup(&fresh->arena, model, strlen(model), &fresh->name, error);
     }

@@ -10,6 +10,7 @@
 struct am_engine {
     am_dims dims;
     const am_kernels *kernels;
+    am_compute_type compute_type;
     int n_threads;
     am_arena arena;         /* name, vocabulary, alignment heads */
     const char *name;

@@ -27,6 +27,10 @@ am_status am_session_new(am_engine *engine, am_session **session, am_error *erro
     fresh->exec.kernels = engine->kernels;
     am_status status = AM_OK;
     AM_TRY_DONE(am__team_new(engine->n_threads, &fresh->exec.team, error));
+    const size_t n_encoder = am__encoder_workspace(engine->encoder, &fresh->exec);
+    const size_t n_decoder = am__decoder_workspace(engine->decoder, &fresh->exec);
+    AM_TRY_DONE(am__alloc(n_encoder > n_decoder ? n_encoder : n_decoder, 1,
+                          &fresh->exec.workspace, error));
     AM_TRY_DONE(am__encoder_space_new(engine->encoder, &fresh->exec, &fresh->encoder_space, error));
     AM_TRY_DONE(am__cross_new(engine->decoder, &fresh->cross, error));
     *session = fresh;
@@ -44,6 +48,7 @@ void am_session_free(am_session **session) {
     am__cross_free(&old->cross);
     am__encoder_space_free(&old->encoder_space);
     am__team_free(&old->exec.team);
+    am__free(old->exec.workspace);
     am__free(old);
     *session = NULL;
 }

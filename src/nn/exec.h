@@ -8,6 +8,7 @@
 typedef struct am_exec {
     const am_kernels *kernels;
     am_team *team;
+    void *workspace; /* of one operator at a time; as many bytes as the operators ask for */
 } am_exec;
 
 #endif

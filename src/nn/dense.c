@@ -1,0 +1,44 @@
+/* Choice of a linear layer's arithmetic: see dense.h. */
+#include "nn/dense.h"
+
+am_status am__dense_init(am_dense *dense, am_compute_type type, const am_kernels *kernels,
+                         const am_linear_part *parts, size_t n_parts, am_weight_order order,
+                         am_error *error) {
+    am_dense fresh = {.type = type};
+    if (type == AM_COMPUTE_INT8) {
+        AM_TRY(am__linear_s8_init(&fresh.as.s8, kernels, parts, n_parts, order, error));
+    } else {
+        AM_TRY(am__linear_init(&fresh.as.f32, kernels, parts, n_parts, order, error));
+    }
+    *dense = fresh;
+    return AM_OK;
+}
+
+void am__dense_free(am_dense *dense) {
+    if (dense->type == AM_COMPUTE_INT8) {
+        am__linear_s8_free(&dense->as.s8);
+    } else {
+        am__linear_free(&dense->as.f32);
+    }
+    *dense = (am_dense){0};
+}
+
+size_t am__dense_bytes(const am_dense *dense) {
+    return dense->type == AM_COMPUTE_INT8 ? am__linear_s8_bytes(&dense->as.s8)
+                                          : am__linear_bytes(&dense->as.f32);
+}
+
+void am__dense_need(const am_dense *dense, const am_exec *exec, size_t *n_bytes) {
+    if (dense->type != AM_COMPUTE_INT8) return;
+    const size_t n = am__linear_s8_workspace(&dense->as.s8, exec);
+    if (n > *n_bytes) *n_bytes = n;
+}
+
+void am__dense_run(const am_dense *dense, const am_exec *exec, const float *x, size_t ldx,
+                   size_t n_rows, float *y, size_t ldy, am_epilogue epilogue) {
+    if (dense->type == AM_COMPUTE_INT8) {
+        am__linear_s8_run(&dense->as.s8, exec, x, ldx, n_rows, y, ldy, epilogue, exec->workspace);
+    } else {
+        am__linear_run(&dense->as.f32, exec, x, ldx, n_rows, y, ldy, epilogue);
+    }
+}

@@ -1,0 +1,33 @@
+/*
+ * A linear layer in the arithmetic the engine was opened with: f32 (linear.h) or 8-bit integers
+ * (linear_s8.h). What encoder and decoder are written in.
+ */
+#ifndef AM_NN_DENSE_H
+#define AM_NN_DENSE_H
+
+#include "nn/linear.h"
+#include "nn/linear_s8.h"
+
+typedef struct am_dense {
+    am_compute_type type;
+    union {
+        am_linear f32;
+        am_linear_s8 s8;
+    } as;
+} am_dense;
+
+/* As am__linear_init and am__linear_s8_init. */
+AM_CHECK_RESULT am_status am__dense_init(am_dense *dense, am_compute_type type,
+                                         const am_kernels *kernels, const am_linear_part *parts,
+                                         size_t n_parts, am_weight_order order, am_error *error);
+void am__dense_free(am_dense *dense);
+size_t am__dense_bytes(const am_dense *dense);
+
+/* Bytes that exec->workspace must have for this layer; raises *n_bytes to it. */
+void am__dense_need(const am_dense *dense, const am_exec *exec, size_t *n_bytes);
+
+/* As am__linear_run. */
+void am__dense_run(const am_dense *dense, const am_exec *exec, const float *x, size_t ldx,
+                   size_t n_rows, float *y, size_t ldy, am_epilogue epilogue);
+
+#endif
