@@ -100,8 +100,11 @@ def parse_arguments():
     parser.add_argument("--worse", type=float, default=0.1)
     parser.add_argument("--same", action="store_true", help="fail when any text differs")
     parser.add_argument("--texts", type=Path, help="write every clip's text into this JSON file")
-    parser.add_argument("options", nargs="*", help="more options of the program, after --")
-    return parser.parse_args()
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    arguments = parser.parse_args(words[:end])
+    arguments.options = words[end + 1:]  # argparse finds no -- behind other options
+    return arguments
 
 
 def score(shared, golden, texts):

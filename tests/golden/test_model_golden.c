@@ -48,9 +48,11 @@ static void set_up(fixture *f) {
     *f = (fixture){.exec = {.kernels = am__kernels()}};
     require(am__model_open(path, &f->model, &error), &error);
     require(am__team_new(2, &f->exec.team, &error), &error);
-    require(am__encoder_new(f->model, AM_COMPUTE_F32, f->exec.kernels, &f->encoder, &error), &error);
+    require(am__encoder_new(f->model, AM_COMPUTE_F32, f->exec.kernels, &f->encoder, &error),
+            &error);
     require(am__encoder_space_new(f->encoder, &f->exec, &f->space, &error), &error);
-    require(am__decoder_new(f->model, AM_COMPUTE_F32, f->exec.kernels, &f->decoder, &error), &error);
+    require(am__decoder_new(f->model, AM_COMPUTE_F32, f->exec.kernels, &f->decoder, &error),
+            &error);
     require(am__cross_new(f->decoder, &f->cross, &error), &error);
     require(am__search_new(f->decoder, 1, 5, &f->search, &error), &error);
     size_t n = 0;
