@@ -4,7 +4,8 @@
  * DESIGN. A block of chunks goes through all layers up to the LSTM's input product while it is in
  * the cache; blocks are shared out to the threads. A layer is laid out [chunk][frame][channel], so
  * the three taps of a convolution are one contiguous row of its input, and a tap that lies in the
- * padding is left out of the product by starting later or ending earlier in the panel.
+ * padding is left out of the product by starting later or ending earlier in the panel. The LSTM
+ * runs one group of blocks behind, beside the blocks of the next.
  *
  * The tile kernels sum in another order when they have few rows, so every product here is of whole
  * tiles: rows behind the last chunk hold old numbers and nobody reads what comes of them.
@@ -40,7 +41,7 @@ struct am_vad {
     const am_vad_model *model;
     size_t n_samples; /* in `samples`, the context included */
     float samples[AM_VAD_CONTEXT + GROUP * AM_VAD_CHUNK];
-    float gates[GROUP * AM_VAD_GATES]; /* [chunk, gate] */
+    float gates[2][GROUP * AM_VAD_GATES]; /* [chunk, gate] of this group and the one before */
     float hidden[AM_VAD_STATE], cell[AM_VAD_STATE];
     block_space blocks[N_BLOCKS];
 };
@@ -179,16 +180,18 @@ static void convolve(const am_vad_model *model, size_t index, const float *x, si
 
 typedef struct group_job {
     am_vad *vad;
-    size_t n_chunks;
+    size_t n_chunks;      /* of this group */
+    float *gates;
+    size_t n_before;      /* of the group before, whose gates are there */
+    float *gates_before;
+    float *probabilities; /* [n_before] */
 } group_job;
 
-/* All that does not depend on the chunk before, for block `part` of the group. */
-static void run_block(void *context, size_t part, size_t n_parts) {
-    (void)n_parts;
-    const group_job *job = context;
+/* All that does not depend on the chunk before, for one block of the group. */
+static void run_block(const group_job *job, size_t block) {
     const am_vad_model *model = job->vad->model;
-    block_space *space = &job->vad->blocks[part];
-    const size_t first = part * BLOCK;
+    block_space *space = &job->vad->blocks[block];
+    const size_t first = block * BLOCK;
     const size_t n = job->n_chunks - first < BLOCK ? job->n_chunks - first : BLOCK;
     run_spectra(model, space, job->vad->samples + first * AM_VAD_CHUNK, n);
     convolve(model, 0, space->magnitudes, AM_VAD_FRAMES, 1, n, space->x1);
@@ -196,7 +199,7 @@ static void run_block(void *context, size_t part, size_t n_parts) {
     convolve(model, 2, space->x2, 2, 2, n, space->x3);
     convolve(model, 3, space->x3, 1, 1, n, space->x4);
     multiply(model->kernels, &model->lstm_input, 0, AM_VAD_STATE, space->x4, C4, n,
-             job->vad->gates + first * AM_VAD_GATES, AM_VAD_GATES);
+             job->gates + first * AM_VAD_GATES, AM_VAD_GATES);
 }
 
 #define SATURATED 30.0f /* from here on sigmoid is 0 or 1 in f32 */
@@ -263,23 +266,27 @@ static float step_lstm(am_vad *vad, float *gates) {
     return sum;
 }
 
-/* The whole chunks that have gathered; what follows them moves to the front with its context. */
-static size_t run_group(am_vad *vad, am_team *team, float *probabilities) {
-    const size_t n_chunks = (vad->n_samples - AM_VAD_CONTEXT) / AM_VAD_CHUNK;
-    const size_t n_blocks = (n_chunks + BLOCK - 1) / BLOCK;
-    group_job job = {vad, n_chunks};
-    if (team != NULL && n_blocks > 1) {
-        am__team_run(team, n_blocks, run_block, &job);
+/* Part 0 is the LSTM of the group before, the others are blocks of this one. */
+static void run_part(void *context, size_t part, size_t n_parts) {
+    (void)n_parts;
+    const group_job *job = context;
+    if (part > 0) {
+        run_block(job, part - 1);
+        return;
+    }
+    for (size_t i = 0; i < job->n_before; i++) {
+        job->probabilities[i] = step_lstm(job->vad, job->gates_before + i * AM_VAD_GATES);
+    }
+}
+
+static void run_parts(const group_job *job, am_team *team) {
+    group_job shared = *job;
+    const size_t n_parts = 1 + (job->n_chunks + BLOCK - 1) / BLOCK;
+    if (team != NULL && n_parts > 1) {
+        am__team_run(team, n_parts, run_part, &shared);
     } else {
-        for (size_t i = 0; i < n_blocks; i++) run_block(&job, i, n_blocks);
+        for (size_t i = 0; i < n_parts; i++) run_part(&shared, i, n_parts);
     }
-    for (size_t i = 0; i < n_chunks; i++) {
-        probabilities[i] = step_lstm(vad, vad->gates + i * AM_VAD_GATES);
-    }
-    const size_t n_used = n_chunks * AM_VAD_CHUNK;
-    vad->n_samples -= n_used;
-    memmove(vad->samples, vad->samples + n_used, vad->n_samples * sizeof *vad->samples);
-    return n_chunks;
 }
 
 /* Samples of a sane size: one that is no number would stay in the cell for ever. */
@@ -294,24 +301,38 @@ static void copy_samples(float *to, const float *from, size_t n) {
 void am__vad_push(am_vad *vad, am_team *team, const float *samples, size_t n,
                   float *probabilities, size_t *n_probabilities) {
     const size_t room = sizeof vad->samples / sizeof *vad->samples;
-    *n_probabilities = 0;
-    while (n > 0) {
+    group_job job = {.vad = vad, .gates = vad->gates[0], .gates_before = vad->gates[1],
+                     .probabilities = probabilities};
+    do {
         const size_t n_now = n < room - vad->n_samples ? n : room - vad->n_samples;
         copy_samples(vad->samples + vad->n_samples, samples, n_now);
         vad->n_samples += n_now;
         samples += n_now;
         n -= n_now;
-        *n_probabilities += run_group(vad, team, probabilities + *n_probabilities);
-    }
+        job.n_chunks = (vad->n_samples - AM_VAD_CONTEXT) / AM_VAD_CHUNK;
+        run_parts(&job, team);
+
+        /* What follows the chunks moves to the front with its context. */
+        const size_t n_used = job.n_chunks * AM_VAD_CHUNK;
+        vad->n_samples -= n_used;
+        memmove(vad->samples, vad->samples + n_used, vad->n_samples * sizeof *vad->samples);
+
+        job.probabilities += job.n_before;
+        job.n_before = job.n_chunks;
+        float *const gates = job.gates_before;
+        job.gates_before = job.gates;
+        job.gates = gates;
+    } while (n > 0);
+    job.n_chunks = 0;
+    run_parts(&job, NULL);
+    *n_probabilities = (size_t)(job.probabilities - probabilities) + job.n_before;
 }
 
 bool am__vad_finish(am_vad *vad, float *probability) {
+    static const float zeros[AM_VAD_CHUNK];
     const size_t n_left = vad->n_samples - AM_VAD_CONTEXT;
-    if (n_left > 0) {
-        memset(vad->samples + vad->n_samples, 0, (AM_VAD_CHUNK - n_left) * sizeof *vad->samples);
-        vad->n_samples = SPAN;
-        run_group(vad, NULL, probability);
-    }
+    size_t n = 0;
+    if (n_left > 0) am__vad_push(vad, NULL, zeros, AM_VAD_CHUNK - n_left, probability, &n);
     am__vad_reset(vad);
-    return n_left > 0;
+    return n > 0;
 }
