@@ -289,12 +289,11 @@ static void run_parts(const group_job *job, am_team *team) {
     }
 }
 
-/* Samples of a sane size: one that is no number would stay in the cell for ever. */
+/* Samples of a sane size, what is no number among them: an infinity would stay in the cell. */
 static void copy_samples(float *to, const float *from, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        const float x = from[i] == from[i] ? from[i] : 0.0f;
-        const float low = x < -AMPLITUDE_MAX ? -AMPLITUDE_MAX : x;
-        to[i] = low > AMPLITUDE_MAX ? AMPLITUDE_MAX : low;
+        const float low = from[i] > -AMPLITUDE_MAX ? from[i] : -AMPLITUDE_MAX;
+        to[i] = low < AMPLITUDE_MAX ? low : AMPLITUDE_MAX;
     }
 }
 
