@@ -90,8 +90,9 @@ def run_json(command):
     return json.loads(run.stdout.strip().splitlines()[-1])
 
 
-def our_command(arguments):
-    return [arguments.program, "bench", "--json", "True", "--model", arguments.model, "--threads",
+def our_command(arguments, compute_type):
+    return [arguments.program, "bench", "--json", "True", "--model", arguments.model,
+            "--compute_type", compute_type, "--threads",
             str(arguments.threads), "--language", arguments.language, "--beam_size", "1",
             "--temperature_increment_on_fallback", "None", "--condition_on_previous_text",
             "False", "--", *arguments.files]
@@ -135,7 +136,8 @@ def main():
         return work(arguments)
     tool_venv.enter("wer", "--no-deps")
     python = tool_venv.ensure("peers")
-    commands = {"amanuensis": our_command(arguments)}
+    commands = {f"amanuensis {compute_type}": our_command(arguments, compute_type)
+                for compute_type in ("f32", "int8")}
     for worker in WORKERS:
         if worker != "whisper.cpp" or arguments.ggml:
             commands[worker] = peer_command(python, arguments, worker)
@@ -143,8 +145,8 @@ def main():
     for _ in range(arguments.rounds):
         for name, command in commands.items():
             runs[name].append(run_json(command))
-    base = statistics.median(run["wall_s"] for run in runs["amanuensis"])
-    print(f"{len(arguments.files)} files, {runs['amanuensis'][0]['audio_s']:.1f} s of audio, "
+    base = statistics.median(run["wall_s"] for run in runs["amanuensis f32"])
+    print(f"{len(arguments.files)} files, {runs['amanuensis f32'][0]['audio_s']:.1f} s of audio, "
           f"{arguments.threads} threads, greedy, median of {arguments.rounds} rounds")
     print(f"{'engine':24} {'x real time':>11} {'ours / its':>10} {'wall s':>8} {'load s':>7} "
           f"{'words':>6} {'WER':>7} {'RSS MB':>7}")
