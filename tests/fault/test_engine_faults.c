@@ -30,16 +30,16 @@ static const char *model_path(void) {
     return path;
 }
 
-static am_status open_engine(const char *path, am_engine **engine) {
+static am_status open_engine(const char *path, am_compute_type type, am_engine **engine) {
     am_engine_options options;
     am_error error;
     am_engine_options_init(&options);
     options.n_threads = 2;
+    options.compute_type = type;
     return am_engine_open(path, &options, engine, &error);
 }
 
-static void opening_survives_every_failure(void **state) {
-    (void)state;
+static void opening_survives(am_compute_type type) {
     const char *path = model_path();
     failing_heap heap;
     int n = 0;
@@ -47,7 +47,7 @@ static void opening_survives_every_failure(void **state) {
     for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
         am_engine *engine = NULL;
         failing_heap_start(&heap, n);
-        status = open_engine(path, &engine);
+        status = open_engine(path, type, &engine);
         if (status != AM_OK) {
             assert_int_equal(status, AM_E_MEMORY);
             assert_null(engine);
@@ -58,6 +58,16 @@ static void opening_survives_every_failure(void **state) {
     }
     assert_int_equal(status, AM_OK);
     assert_true(n > 20);
+}
+
+static void opening_in_f32_survives_every_failure(void **state) {
+    (void)state;
+    opening_survives(AM_COMPUTE_F32);
+}
+
+static void opening_in_int8_survives_every_failure(void **state) {
+    (void)state;
+    opening_survives(AM_COMPUTE_INT8);
 }
 
 /* Session, audio and one transcription with word times. */
@@ -88,7 +98,7 @@ static void transcribing_survives_every_failure(void **state) {
     failing_heap heap;
     am_engine *engine = NULL;
     failing_heap_start(&heap, ALLOCATIONS_MAX);
-    assert_int_equal(open_engine(model_path(), &engine), AM_OK);
+    assert_int_equal(open_engine(model_path(), AM_COMPUTE_INT8, &engine), AM_OK);
     const int n_engine = heap.n_live;
     int n = 0;
     am_status status = AM_E_MEMORY;
@@ -110,7 +120,8 @@ int main(void) {
     am__rng_seed(&rng, 5);
     for (size_t i = 0; i < AM_SAMPLE_RATE; i++) noise[i] = (float)(0.1 * am__rng_normal(&rng));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opening_survives_every_failure),
+        cmocka_unit_test(opening_in_f32_survives_every_failure),
+        cmocka_unit_test(opening_in_int8_survives_every_failure),
         cmocka_unit_test(transcribing_survives_every_failure),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_teardown);

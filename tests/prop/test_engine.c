@@ -40,13 +40,14 @@ static void must(am_status status, const am_error *error) {
     if (status != AM_OK) fail_msg("%s: %s", am_status_name(status), error->detail);
 }
 
-static am_engine *open_engine(const geometry *g, int n_threads) {
+static am_engine *open_engine_as(const geometry *g, int n_threads, am_compute_type type) {
     char path[4096];
     am_error error;
     am_engine *engine = NULL;
     am_engine_options options;
     am_engine_options_init(&options);
     options.n_threads = n_threads;
+    options.compute_type = type;
     scratch_path(g->name, path, sizeof path);
     FILE *there = fopen(path, "rb");
     if (there != NULL) {
@@ -57,6 +58,10 @@ static am_engine *open_engine(const geometry *g, int n_threads) {
     }
     must(am_engine_open(path, &options, &engine, &error), &error);
     return engine;
+}
+
+static am_engine *open_engine(const geometry *g, int n_threads) {
+    return open_engine_as(g, n_threads, AM_COMPUTE_F32);
 }
 
 static am_params quick_params(void) {
@@ -101,13 +106,12 @@ static void assert_same(const am_result *a, const am_result *b) {
 }
 
 /* Threads share out work but never split a sum: the bits must not depend on them. */
-static void threads_do_not_change_the_answer(void **state) {
-    (void)state;
+static void threads_do_not_change(am_compute_type type) {
     const am_params params = quick_params();
     for (size_t i = 0; i < sizeof geometries / sizeof *geometries; i++) {
         am_result *results[2] = {NULL, NULL};
         for (int t = 0; t < 2; t++) {
-            am_engine *engine = open_engine(&geometries[i], t == 0 ? 1 : 3);
+            am_engine *engine = open_engine_as(&geometries[i], t == 0 ? 1 : 3, type);
             results[t] = transcribe(engine, 3 * AM_SAMPLE_RATE, &params, NULL, AM_OK);
             am_engine_close(&engine);
         }
@@ -118,6 +122,16 @@ static void threads_do_not_change_the_answer(void **state) {
         am_result_free(&results[0]);
         am_result_free(&results[1]);
     }
+}
+
+static void threads_do_not_change_f32(void **state) {
+    (void)state;
+    threads_do_not_change(AM_COMPUTE_F32);
+}
+
+static void threads_do_not_change_int8(void **state) {
+    (void)state;
+    threads_do_not_change(AM_COMPUTE_INT8);
 }
 
 static void times_hold_together(void **state) {
@@ -255,7 +269,8 @@ int main(void) {
     am__rng_seed(&rng, 1);
     for (size_t i = 0; i < N_SAMPLES; i++) noise[i] = (float)(0.1 * am__rng_normal(&rng));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_change_the_answer),
+        cmocka_unit_test(threads_do_not_change_f32),
+        cmocka_unit_test(threads_do_not_change_int8),
         cmocka_unit_test(times_hold_together),
         cmocka_unit_test(cancelling_keeps_what_is_done),
         cmocka_unit_test(sampling_repeats_with_its_seed),
