@@ -4,16 +4,15 @@
  * Two ways through the same tiles. Many rows: each thread takes blocks of rows, quantises one into
  * its own workspace, where it stays in L2, and passes all panels over it. Few rows (decoder steps):
  * the rows are quantised once, and each thread takes ranges of panels and reads them from memory
- * once. Panels are widened once per block where the kernels gain by it.
+ * once. Where the kernels have wide panels, making one pays for a block of rows, not for few.
  */
 #include "nn/linear_s8.h"
 
 #include <stdatomic.h>
 
 #define FEW_ROWS 24
-#define ROWS_MAX 96             /* of a block */
-#define BLOCK_BYTES (384 << 10) /* of quantised rows: most of an L2 */
-#define SHARES_PER_THREAD 4
+#define ROWS_MAX 96         /* of a block; blocks are of whole tiles, which divide FEW_ROWS */
+#define SHARES_PER_THREAD 4 /* of panels */
 
 static size_t min_size(size_t a, size_t b) {
     return a < b ? a : b;
@@ -104,15 +103,8 @@ static size_t align(size_t n) {
     return (n + AM_ALIGNMENT - 1) / AM_ALIGNMENT * AM_ALIGNMENT;
 }
 
-/* Whole tiles, and never fewer rows than the few that are quantised at once. */
-static size_t block_rows_of(const am_linear_s8 *linear) {
-    const size_t fit = BLOCK_BYTES / am__s8_row_bytes(&linear->format, linear->n_in);
-    const size_t rows = fit < ROWS_MAX ? fit : ROWS_MAX;
-    return rows < FEW_ROWS ? FEW_ROWS : rows / FEW_ROWS * FEW_ROWS;
-}
-
 static size_t rows_bytes_of(const am_linear_s8 *linear) {
-    return align(block_rows_of(linear) * am__s8_row_bytes(&linear->format, linear->n_in));
+    return align(ROWS_MAX * am__s8_row_bytes(&linear->format, linear->n_in));
 }
 
 static size_t piece_bytes_of(const am_linear_s8 *linear) {
@@ -123,7 +115,8 @@ size_t am__linear_s8_workspace(const am_linear_s8 *linear, const am_exec *exec) 
     return (size_t)am__team_size(exec->team) * piece_bytes_of(linear);
 }
 
-/* One panel against quantised rows that are rows [row, row + n_rows) of y. */
+/* One panel against quantised rows that are rows [row, row + n_rows) of y; wide is memory for the
+ * panel's wide form, or NULL. */
 static void run_panel(const s8_job *job, size_t panel, size_t row, size_t n_rows, const char *q,
                       const float *row_scale, void *wide) {
     const am_linear_s8 *linear = job->linear;
@@ -133,20 +126,21 @@ static void run_panel(const s8_job *job, size_t panel, size_t row, size_t n_rows
     const void *values = (const char *)linear->panels +
                          panel * am__s8_panel_bytes(&linear->format, linear->n_in);
     am_gemm_s8_fn *tile = job->kernels->s8.tile;
-    if (job->kernels->s8.widen != NULL && n_rows > mr) {
+    if (job->kernels->s8.widen != NULL && wide != NULL) {
         job->kernels->s8.widen(linear->n_in, values, wide);
         values = wide;
         tile = job->kernels->s8.tile_wide;
     }
-    for (size_t r = 0; r < n_rows; r += mr) {
+    size_t m; /* as even as possible: 8 rows are 4 and 4, not 6 and 2 */
+    for (size_t r = 0, n_tiles = (n_rows + mr - 1) / mr; r < n_rows; r += m, n_tiles--) {
+        m = (n_rows - r + n_tiles - 1) / n_tiles;
         const am_s8_out out = {.y = job->y + (row + r) * job->ldy + column,
                                .ldy = job->ldy,
                                .row_scale = row_scale + r,
                                .column_scale = linear->scale + column,
                                .bias = linear->bias + column,
                                .accumulate = job->epilogue == AM_EPILOGUE_ADD};
-        tile(min_size(mr, n_rows - r), n, linear->n_in, q + r * job->row_bytes, job->row_bytes,
-             values, &out);
+        tile(m, n, linear->n_in, q + r * job->row_bytes, job->row_bytes, values, &out);
     }
 }
 
@@ -177,20 +171,26 @@ static void run_row_blocks(void *context, size_t part, size_t n_parts) {
 
 /* Part of the few-rows way: ranges of panels against all rows, which are in the first piece. */
 static void run_panels(void *context, size_t part, size_t n_parts) {
+    (void)part;
     (void)n_parts;
     s8_job *job = context;
     const am_linear_s8 *linear = job->linear;
-    void *wide = job->workspace + part * job->piece_bytes + job->rows_bytes;
     size_t first;
     while ((first = atomic_fetch_add(&job->next, job->block_panels)) < n_panels_of(linear)) {
         const size_t end = min_size(first + job->block_panels, n_panels_of(linear));
         for (size_t panel = first; panel < end; panel++) {
-            run_panel(job, panel, 0, job->n_rows, job->workspace, job->row_scale, wide);
+            run_panel(job, panel, 0, job->n_rows, job->workspace, job->row_scale, NULL);
         }
         const size_t column = first * linear->format.nr;
         const size_t n = min_size(end * linear->format.nr, linear->n_out) - column;
         if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, 0, job->n_rows, column, n);
     }
+}
+
+/* Two blocks or more for each thread where there are enough rows. */
+static size_t block_rows_of(size_t n_rows, size_t n_threads) {
+    const size_t rows = n_rows / (2 * n_threads) / FEW_ROWS * FEW_ROWS;
+    return rows < FEW_ROWS ? FEW_ROWS : min_size(rows, ROWS_MAX);
 }
 
 void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const float *x, size_t ldx,
@@ -210,7 +210,7 @@ void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const fl
                   .row_bytes = am__s8_row_bytes(&linear->format, linear->n_in),
                   .rows_bytes = rows_bytes_of(linear),
                   .piece_bytes = piece_bytes_of(linear),
-                  .block_rows = block_rows_of(linear),
+                  .block_rows = block_rows_of(n_rows, n_threads),
                   .block_panels = 1 + (n_panels - 1) / (n_threads * SHARES_PER_THREAD)};
     if (n_rows > FEW_ROWS) {
         const size_t n_blocks = (n_rows + job.block_rows - 1) / job.block_rows;
