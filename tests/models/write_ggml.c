@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "features/mel_filters.h"
 #include "writing.h"
 
 static const char *const global_names[] = {
@@ -100,19 +101,48 @@ static void write_tensor(FILE *file, const weights *w, tensor_id id, am_dtype wa
     free(values);
 }
 
+/* The mel filters of a model of whole size, so that whisper.cpp runs it; else two empty columns. */
+static void put_filters(FILE *file, const am_dims *d) {
+    const size_t n_fft = d->n_audio_ctx == 1500 ? 201 : 2;
+    put_u32(file, (size_t)d->n_mels);
+    put_u32(file, n_fft);
+    const am_mel_bank *bank = d->n_mels == 80 ? &am__mel_bank_80 : &am__mel_bank_128;
+    const float *at = bank->weights;
+    for (int mel = 0; mel < d->n_mels; mel++) {
+        float row[201] = {0};
+        if (n_fft == 201) {
+            const am_mel_band band = bank->bands[mel];
+            memcpy(row + band.first_bin, at, (size_t)band.n_bins * sizeof *row);
+            at += band.n_bins;
+        }
+        put(file, row, n_fft * sizeof *row);
+    }
+}
+
+/* whisper.cpp's number of a file type; quantised ones carry the version of ggml's blocks, 2. */
+static int file_type(am_dtype dtype) {
+    switch (dtype) {
+    case AM_DTYPE_F32: return 0;
+    case AM_DTYPE_Q4_0: return 2002;
+    case AM_DTYPE_Q4_1: return 2003;
+    case AM_DTYPE_Q8_0: return 2007;
+    case AM_DTYPE_Q5_0: return 2008;
+    case AM_DTYPE_Q5_1: return 2009;
+    default: return 1;
+    }
+}
+
 void weights_write_ggml(const weights *w, am_dtype dtype, const char *path) {
     const am_dims *d = &w->dims;
     const int numbers[] = {d->n_vocab,    d->n_audio_ctx, d->d_model, d->n_heads,
                            d->n_encoder_layers, d->n_text_ctx,  d->d_model, d->n_heads,
-                           d->n_decoder_layers, d->n_mels, dtype == AM_DTYPE_F32 ? 0 : 1};
+                           d->n_decoder_layers, d->n_mels, file_type(dtype)};
     FILE *file = create_file(NULL, path);
     put_u32(file, 0x67676d6cu);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         put_u32(file, (size_t)numbers[i]);
     }
-    put_u32(file, (size_t)d->n_mels);
-    put_u32(file, 2);
-    for (int i = 0; i < 2 * d->n_mels; i++) put_u32(file, 0);
+    put_filters(file, d);
     put_u32(file, n_ordinary_tokens(w));
     for (size_t id = 0; id < n_ordinary_tokens(w); id++) {
         char pair[2];
