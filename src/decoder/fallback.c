@@ -61,9 +61,7 @@ static am_status take_result(am_attempt *attempt, const am_plan *plan,
                              const am_search_result *found, am_error *error) {
     am_decoded *decoded = &attempt->decoded;
     decoded->tokens.n = 0;
-    for (size_t i = 0; i < found->n_tokens; i++) {
-        AM_TRY(am__tokens_push(&decoded->tokens, found->tokens[i], error));
-    }
+    AM_TRY(am__tokens_append(&decoded->tokens, found->tokens, found->n_tokens, error));
     am__buf_clear(&attempt->text);
     AM_TRY(am__tokenizer_decode(plan->tokenizer, found->tokens, found->n_tokens, &attempt->text,
                                 error));

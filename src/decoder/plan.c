@@ -65,11 +65,6 @@ am_status am__params_check(const am_params *params, am_error *error) {
     return AM_OK;
 }
 
-static am_status push_all(am_tokens *tokens, const int32_t *ids, size_t n, am_error *error) {
-    for (size_t i = 0; i < n; i++) AM_TRY(am__tokens_push(tokens, ids[i], error));
-    return AM_OK;
-}
-
 /* "-1" stands for the non-speech symbols; a comma-separated list of ids may be mixed with it. */
 static am_status parse_suppress(am_plan *plan, const char *list, am_error *error) {
     const char *at = list != NULL ? list : "";
@@ -86,14 +81,14 @@ static am_status parse_suppress(am_plan *plan, const char *list, am_error *error
         } else {
             size_t n = 0;
             const int32_t *ids = am__tokenizer_non_speech(plan->tokenizer, &n);
-            AM_TRY(push_all(&plan->suppress, ids, n, error));
+            AM_TRY(am__tokens_append(&plan->suppress, ids, n, error));
         }
         while (*at == ',' || isspace((unsigned char)*at)) at++;
     }
     const am_special_tokens *s = plan->specials;
     const int32_t always[] = {s->transcribe, s->translate, s->sot,
                               s->sot_prev,   s->sot_lm,    s->no_speech};
-    return push_all(&plan->suppress, always, sizeof always / sizeof *always, error);
+    return am__tokens_append(&plan->suppress, always, sizeof always / sizeof *always, error);
 }
 
 /* " " + text without surrounding white space, as the original feeds text to the model. */
@@ -193,7 +188,7 @@ void am__plan_free(am_plan *plan) {
 static am_status push_end(am_tokens *tokens, const int32_t *ids, size_t n, size_t n_max,
                           am_error *error) {
     const size_t n_kept = n < n_max ? n : n_max;
-    return push_all(tokens, ids + (n - n_kept), n_kept, error);
+    return am__tokens_append(tokens, ids + (n - n_kept), n_kept, error);
 }
 
 am_status am__plan_prompt(const am_plan *plan, const int32_t *history, size_t n_history,
@@ -208,11 +203,11 @@ am_status am__plan_prompt(const am_plan *plan, const int32_t *history, size_t n_
     prompt->n = 0;
     if (n_history + n_hot > 0) {
         AM_TRY(am__tokens_push(prompt, plan->specials->sot_prev, error));
-        AM_TRY(push_all(prompt, hotwords->ids, n_hot, error));
+        AM_TRY(am__tokens_append(prompt, hotwords->ids, n_hot, error));
         AM_TRY(push_end(prompt, history, n_history, n_half - 1 - n_hot, error));
     }
     *sot_index = prompt->n;
-    AM_TRY(push_all(prompt, plan->sot_sequence.ids, plan->sot_sequence.n, error));
+    AM_TRY(am__tokens_append(prompt, plan->sot_sequence.ids, plan->sot_sequence.n, error));
     if (use_prefix) {
         const size_t n_max = plan->n_new_max < n_half ? n_half - plan->n_new_max : n_half / 2;
         AM_TRY(push_end(prompt, prefix->ids, prefix->n, n_max, error));

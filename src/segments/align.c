@@ -172,11 +172,6 @@ static void trace_back(am_aligner *aligner, size_t n_rows, size_t n) {
     }
 }
 
-static am_status push_all(am_tokens *tokens, const int32_t *ids, size_t n, am_error *error) {
-    for (size_t i = 0; i < n; i++) AM_TRY(am__tokens_push(tokens, ids[i], error));
-    return AM_OK;
-}
-
 /* Runs the text through the decoder; leaves when each text token begins in jump_times and the
  * tokens' probabilities in probs. */
 static am_status time_tokens(am_aligner *aligner, am_search *search, const am_exec *exec,
@@ -185,9 +180,9 @@ static am_status time_tokens(am_aligner *aligner, am_search *search, const am_ex
     const size_t n = input->n_frames / 2;
     am_tokens *tokens = &aligner->tokens;
     tokens->n = 0;
-    AM_TRY(push_all(tokens, plan->sot_sequence.ids, n_sot, error));
+    AM_TRY(am__tokens_append(tokens, plan->sot_sequence.ids, n_sot, error));
     AM_TRY(am__tokens_push(tokens, plan->specials->no_timestamps, error));
-    AM_TRY(push_all(tokens, input->tokens, input->n_tokens, error));
+    AM_TRY(am__tokens_append(tokens, input->tokens, input->n_tokens, error));
     AM_TRY(am__tokens_push(tokens, plan->specials->eot, error));
     const am_score_capture capture = {aligner->heads, aligner->n_heads, input->n_ctx,
                                       aligner->scores};

@@ -32,18 +32,13 @@ static am_status check_cancel(const am_transcription *t, am_error *error) {
     return AM_OK;
 }
 
-static am_status push_all(am_tokens *tokens, const int32_t *ids, size_t n, am_error *error) {
-    for (size_t i = 0; i < n; i++) AM_TRY(am__tokens_push(tokens, ids[i], error));
-    return AM_OK;
-}
-
 static am_status loop_init(seek_loop *loop, const am_transcription *t, am_error *error) {
     const am_tokens *prompt = &t->plan->initial_prompt;
     *loop = (seek_loop){.t = t, .n_initial = prompt->n, .first_window = true};
     AM_TRY(am__attempt_init(&loop->attempt, 0, error));
     AM_TRY(am__clips_parse(t->plan->params->clip_timestamps, &loop->clips, error));
     AM_TRY(am__finisher_init(&loop->finisher, t->pipeline, t->plan, error));
-    return push_all(&loop->history, prompt->ids, prompt->n, error);
+    return am__tokens_append(&loop->history, prompt->ids, prompt->n, error);
 }
 
 static void loop_free(seek_loop *loop) {
@@ -76,8 +71,9 @@ static am_status carry_prompt(seek_loop *loop, am_error *error) {
     size_t n_rest = loop->history.n - start;
     if (n_rest > n_max - n_initial) n_rest = n_max - n_initial;
     loop->carried.n = 0;
-    AM_TRY(push_all(&loop->carried, loop->history.ids, n_initial, error));
-    return push_all(&loop->carried, loop->history.ids + loop->history.n - n_rest, n_rest, error);
+    AM_TRY(am__tokens_append(&loop->carried, loop->history.ids, n_initial, error));
+    return am__tokens_append(&loop->carried, loop->history.ids + loop->history.n - n_rest, n_rest,
+                             error);
 }
 
 static am_status decode_window(seek_loop *loop, am_error *error) {
@@ -122,7 +118,7 @@ static am_status emit(seek_loop *loop, const am_finished *finished, am_error *er
         if (t->callbacks != NULL && t->callbacks->segment != NULL) {
             t->callbacks->segment(t->callbacks->user, &segment);
         }
-        AM_TRY(push_all(&loop->history, segment.tokens, segment.n_tokens, error));
+        AM_TRY(am__tokens_append(&loop->history, segment.tokens, segment.n_tokens, error));
     }
     return AM_OK;
 }

@@ -36,6 +36,11 @@ am_status am__tokens_push(am_tokens *tokens, int32_t id, am_error *error) {
     return AM_OK;
 }
 
+am_status am__tokens_append(am_tokens *tokens, const int32_t *ids, size_t n, am_error *error) {
+    for (size_t i = 0; i < n; i++) AM_TRY(am__tokens_push(tokens, ids[i], error));
+    return AM_OK;
+}
+
 /* ---- The vocabulary by bytes ------------------------------------------------------------- */
 
 /* FNV-1a, 64 bits (Fowler, Noll and Vo). */

@@ -47,6 +47,8 @@ typedef struct am_tokens {
 } am_tokens;
 void am__tokens_free(am_tokens *tokens);
 AM_CHECK_RESULT am_status am__tokens_push(am_tokens *tokens, int32_t id, am_error *error);
+AM_CHECK_RESULT am_status am__tokens_append(am_tokens *tokens, const int32_t *ids, size_t n,
+                                            am_error *error);
 
 /* Appends the tokens of ordinary text (special tokens in it are text, not specials). `tokens` is
  * unchanged on failure. E_LIMIT past 64 MiB, E_MEMORY. */
