@@ -35,20 +35,8 @@ struct am_decoder_space {
     float **capture;             /* [n_text_ctx, n_heads]: see am_attention_row */
 };
 
-/* How weights are packed. */
-typedef struct packing {
-    am_compute_type type;
-    const am_kernels *kernels;
-} packing;
-
-static am_status load_dense(am_dense *dense, const packing *how, const am_tensor *weight,
-                            const am_tensor *bias, am_error *error) {
-    const am_linear_part part = {weight, bias};
-    return am__dense_init(dense, how->type, how->kernels, &part, 1, AM_WEIGHT_PLAIN, error);
-}
-
 static am_status load_attention(decoder_layer *layer, const am_model *model, int index,
-                                const packing *how, am_error *error) {
+                                const am_packing *how, am_error *error) {
 #define TENSOR(role) am__model_layer(model, true, index, AM_L_##role)
     const am_linear_part qkv[] = {
         {TENSOR(ATTN_Q_W), TENSOR(ATTN_Q_B)},
@@ -61,19 +49,19 @@ static am_status load_attention(decoder_layer *layer, const am_model *model, int
     };
     AM_TRY(am__norm_init(&layer->attn_norm, TENSOR(ATTN_LN_W), TENSOR(ATTN_LN_B), error));
     AM_TRY(am__dense_init(&layer->qkv, how->type, how->kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
-    AM_TRY(load_dense(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
+    AM_TRY(am__dense_load(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
     AM_TRY(am__norm_init(&layer->cross_norm, TENSOR(CROSS_LN_W), TENSOR(CROSS_LN_B), error));
-    AM_TRY(load_dense(&layer->cross_q, how, TENSOR(CROSS_Q_W), TENSOR(CROSS_Q_B), error));
+    AM_TRY(am__dense_load(&layer->cross_q, how, TENSOR(CROSS_Q_W), TENSOR(CROSS_Q_B), error));
     AM_TRY(am__dense_init(&layer->cross_kv, how->type, how->kernels, cross_kv, 2, AM_WEIGHT_PLAIN,
                           error));
-    return load_dense(&layer->cross_out, how, TENSOR(CROSS_O_W), TENSOR(CROSS_O_B), error);
+    return am__dense_load(&layer->cross_out, how, TENSOR(CROSS_O_W), TENSOR(CROSS_O_B), error);
 }
 
 static am_status load_mlp(decoder_layer *layer, const am_model *model, int index,
-                          const packing *how, am_error *error) {
+                          const am_packing *how, am_error *error) {
     AM_TRY(am__norm_init(&layer->mlp_norm, TENSOR(MLP_LN_W), TENSOR(MLP_LN_B), error));
-    AM_TRY(load_dense(&layer->fc1, how, TENSOR(FC1_W), TENSOR(FC1_B), error));
-    return load_dense(&layer->fc2, how, TENSOR(FC2_W), TENSOR(FC2_B), error);
+    AM_TRY(am__dense_load(&layer->fc1, how, TENSOR(FC1_W), TENSOR(FC1_B), error));
+    return am__dense_load(&layer->fc2, how, TENSOR(FC2_W), TENSOR(FC2_B), error);
 #undef TENSOR
 }
 
@@ -92,12 +80,12 @@ static am_status load_embedding(am_decoder *decoder, const am_tensor *tensor,
     return AM_OK;
 }
 
-static am_status load_decoder(am_decoder *decoder, const am_model *model, const packing *how,
+static am_status load_decoder(am_decoder *decoder, const am_model *model, const am_packing *how,
                               am_error *error) {
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &decoder->dims;
     const size_t n_ctx = (size_t)dims->n_text_ctx;
-    AM_TRY(load_dense(&decoder->projection, how, TENSOR(TOKEN_EMB), NULL, error));
+    AM_TRY(am__dense_load(&decoder->projection, how, TENSOR(TOKEN_EMB), NULL, error));
     if (how->type != AM_COMPUTE_F32) {
         AM_TRY(load_embedding(decoder, TENSOR(TOKEN_EMB), how->kernels, error));
     }
@@ -115,7 +103,7 @@ static am_status load_decoder(am_decoder *decoder, const am_model *model, const 
 
 am_status am__decoder_new(const am_model *model, am_compute_type type, const am_kernels *kernels,
                           am_decoder **decoder, am_error *error) {
-    const packing how = {type, kernels};
+    const am_packing how = {type, kernels};
     am_decoder *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->dims = *am__model_dims(model);

@@ -33,27 +33,15 @@ struct am_encoder_space {
     am_attention_space attention;
 };
 
-/* How weights are packed. */
-typedef struct packing {
-    am_compute_type type;
-    const am_kernels *kernels;
-} packing;
-
-static am_status load_dense(am_dense *dense, const packing *how, const am_tensor *weight,
-                            const am_tensor *bias, am_error *error) {
-    const am_linear_part part = {weight, bias};
-    return am__dense_init(dense, how->type, how->kernels, &part, 1, AM_WEIGHT_PLAIN, error);
-}
-
 /* Convolutions stay in f32: 4 % of the work, and what they lose no layer behind them gets back. */
-static am_status load_conv(am_linear *conv, const packing *how, const am_tensor *weight,
+static am_status load_conv(am_linear *conv, const am_packing *how, const am_tensor *weight,
                            const am_tensor *bias, am_error *error) {
     const am_linear_part part = {weight, bias};
     return am__linear_init(conv, how->kernels, &part, 1, AM_WEIGHT_CONV3, error);
 }
 
 static am_status load_layer(encoder_layer *layer, const am_model *model, int index,
-                            const packing *how, am_error *error) {
+                            const am_packing *how, am_error *error) {
 #define TENSOR(role) am__model_layer(model, false, index, AM_L_##role)
     const am_linear_part qkv[] = {
         {TENSOR(ATTN_Q_W), TENSOR(ATTN_Q_B)},
@@ -63,13 +51,13 @@ static am_status load_layer(encoder_layer *layer, const am_model *model, int ind
     AM_TRY(am__norm_init(&layer->attn_norm, TENSOR(ATTN_LN_W), TENSOR(ATTN_LN_B), error));
     AM_TRY(am__norm_init(&layer->mlp_norm, TENSOR(MLP_LN_W), TENSOR(MLP_LN_B), error));
     AM_TRY(am__dense_init(&layer->qkv, how->type, how->kernels, qkv, 3, AM_WEIGHT_PLAIN, error));
-    AM_TRY(load_dense(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
-    AM_TRY(load_dense(&layer->fc1, how, TENSOR(FC1_W), TENSOR(FC1_B), error));
-    return load_dense(&layer->fc2, how, TENSOR(FC2_W), TENSOR(FC2_B), error);
+    AM_TRY(am__dense_load(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
+    AM_TRY(am__dense_load(&layer->fc1, how, TENSOR(FC1_W), TENSOR(FC1_B), error));
+    return am__dense_load(&layer->fc2, how, TENSOR(FC2_W), TENSOR(FC2_B), error);
 #undef TENSOR
 }
 
-static am_status load_encoder(am_encoder *encoder, const am_model *model, const packing *how,
+static am_status load_encoder(am_encoder *encoder, const am_model *model, const am_packing *how,
                               am_error *error) {
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &encoder->dims;
@@ -89,7 +77,7 @@ static am_status load_encoder(am_encoder *encoder, const am_model *model, const 
 
 am_status am__encoder_new(const am_model *model, am_compute_type type, const am_kernels *kernels,
                           am_encoder **encoder, am_error *error) {
-    const packing how = {type, kernels};
+    const am_packing how = {type, kernels};
     am_encoder *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->dims = *am__model_dims(model);

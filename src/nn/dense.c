@@ -14,6 +14,12 @@ am_status am__dense_init(am_dense *dense, am_compute_type type, const am_kernels
     return AM_OK;
 }
 
+am_status am__dense_load(am_dense *dense, const am_packing *how, const am_tensor *weight,
+                         const am_tensor *bias, am_error *error) {
+    const am_linear_part part = {weight, bias};
+    return am__dense_init(dense, how->type, how->kernels, &part, 1, AM_WEIGHT_PLAIN, error);
+}
+
 void am__dense_free(am_dense *dense) {
     if (dense->type == AM_COMPUTE_INT8) {
         am__linear_s8_free(&dense->as.s8);

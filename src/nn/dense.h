@@ -16,6 +16,17 @@ typedef struct am_dense {
     } as;
 } am_dense;
 
+/* How weights are packed. */
+typedef struct am_packing {
+    am_compute_type type;
+    const am_kernels *kernels;
+} am_packing;
+
+/* One weight and its bias (NULL = none); as am__dense_init. */
+AM_CHECK_RESULT am_status am__dense_load(am_dense *dense, const am_packing *how,
+                                         const am_tensor *weight, const am_tensor *bias,
+                                         am_error *error);
+
 /* As am__linear_init and am__linear_s8_init. */
 AM_CHECK_RESULT am_status am__dense_init(am_dense *dense, am_compute_type type,
                                          const am_kernels *kernels, const am_linear_part *parts,
