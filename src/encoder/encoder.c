@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "nn/attention_s8.h"
+
 typedef struct encoder_layer {
     am_norm attn_norm, mlp_norm;
     am_dense qkv, out, fc1, fc2;
@@ -17,6 +19,7 @@ typedef struct encoder_layer {
 
 struct am_encoder {
     am_dims dims;
+    am_compute_type type;
     am_linear conv1, conv2;
     float *positions; /* [n_audio_ctx, d_model] */
     encoder_layer *layers;
@@ -30,7 +33,8 @@ struct am_encoder_space {
     float *normed; /* [n_ctx, d_model] */
     float *wide;   /* [n_ctx, 4 * d_model]: qkv, or the MLP's hidden layer */
     float *mixed;  /* [n_ctx, d_model]: attention output */
-    am_attention_space attention;
+    am_attention_space attention;       /* one of the two */
+    am_attention_s8_space attention_s8;
 };
 
 /* Convolutions stay in f32: 4 % of the work, and what they lose no layer behind them gets back. */
@@ -81,6 +85,7 @@ am_status am__encoder_new(const am_model *model, am_compute_type type, const am_
     am_encoder *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->dims = *am__model_dims(model);
+    fresh->type = type;
     const am_status status = load_encoder(fresh, model, &how, error);
     if (status != AM_OK) {
         am__encoder_free(&fresh);
@@ -149,7 +154,11 @@ am_status am__encoder_space_new(const am_encoder *encoder, const am_exec *exec,
     AM_TRY_DONE(AM_NEW(&fresh->normed, n_ctx * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->wide, n_ctx * d_ff, error));
     AM_TRY_DONE(AM_NEW(&fresh->mixed, n_ctx * d, error));
-    AM_TRY_DONE(am__attention_space_init(&fresh->attention, exec, n_ctx, d, error));
+    if (encoder->type == AM_COMPUTE_INT8) {
+        AM_TRY_DONE(am__attention_s8_space_init(&fresh->attention_s8, exec, n_ctx, d, error));
+    } else {
+        AM_TRY_DONE(am__attention_space_init(&fresh->attention, exec, n_ctx, d, error));
+    }
     *space = fresh;
     return AM_OK;
 done:
@@ -167,6 +176,7 @@ void am__encoder_space_free(am_encoder_space **space) {
     am__free(old->wide);
     am__free(old->mixed);
     am__attention_space_free(&old->attention);
+    am__attention_s8_space_free(&old->attention_s8);
     am__free(old);
     *space = NULL;
 }
@@ -190,12 +200,19 @@ static void run_convolutions(const am_encoder *encoder, const am_exec *exec,
     exec->kernels->add_f32(space->x, encoder->positions, n_ctx * d);
 }
 
-static void run_layer(const encoder_layer *layer, const am_exec *exec, am_encoder_space *space,
-                      size_t n_ctx, size_t d, size_t d_ff) {
+static void run_layer(const am_encoder *encoder, size_t index, const am_exec *exec,
+                      am_encoder_space *space, size_t n_ctx) {
+    const encoder_layer *layer = &encoder->layers[index];
+    const size_t d = (size_t)encoder->dims.d_model;
+    const size_t d_ff = (size_t)encoder->dims.d_ff;
     am__norm_run(&layer->attn_norm, exec, space->x, n_ctx, space->normed);
     am__dense_run(&layer->qkv, exec, space->normed, d, n_ctx, space->wide, 3 * d,
                    AM_EPILOGUE_NONE);
-    am__attention_full(&space->attention, exec, space->wide, n_ctx, space->mixed);
+    if (encoder->type == AM_COMPUTE_INT8) {
+        am__attention_s8_full(&space->attention_s8, exec, space->wide, n_ctx, space->mixed);
+    } else {
+        am__attention_full(&space->attention, exec, space->wide, n_ctx, space->mixed);
+    }
     am__dense_run(&layer->out, exec, space->mixed, d, n_ctx, space->x, d, AM_EPILOGUE_ADD);
     am__norm_run(&layer->mlp_norm, exec, space->x, n_ctx, space->normed);
     am__dense_run(&layer->fc1, exec, space->normed, d, n_ctx, space->wide, d_ff,
@@ -205,10 +222,9 @@ static void run_layer(const encoder_layer *layer, const am_exec *exec, am_encode
 
 const float *am__encoder_run(const am_encoder *encoder, const am_exec *exec,
                              am_encoder_space *space, size_t n_ctx) {
-    const size_t d = (size_t)encoder->dims.d_model;
     run_convolutions(encoder, exec, space, n_ctx);
-    for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
-        run_layer(&encoder->layers[i], exec, space, n_ctx, d, (size_t)encoder->dims.d_ff);
+    for (size_t i = 0; i < (size_t)encoder->dims.n_encoder_layers; i++) {
+        run_layer(encoder, i, exec, space, n_ctx);
     }
     am__norm_run(&encoder->norm, exec, space->x, n_ctx, space->normed);
     return space->normed;

@@ -6,6 +6,7 @@
 #define AM_KERNELS_KERNELS_H
 
 #include "kernels/attn_f32.h"
+#include "kernels/attn_s8.h"
 #include "kernels/fft_f32.h"
 #include "kernels/gemm_f32.h"
 #include "kernels/gemm_s8.h"
@@ -25,6 +26,7 @@ typedef struct am_kernels {
         am_gemm_s8_fn *tile;
         am_widen_s8_fn *widen; /* both or none */
         am_gemm_s8_fn *tile_wide;
+        am_softmax_u8_fn *softmax; /* scores -> values for tile, without the offset of 128 */
     } s8;
     am_layernorm_f32_fn *layernorm_f32;
     am_softmax_f32_fn *softmax_f32;

@@ -185,6 +185,49 @@ static void check_quantize(check *c) {
     check_quantized(c, 1, 1003, FILL_UNIFORM, true);
 }
 
+/* Rows of scores: ordinary ones, all equal ones, and one far above all others. */
+static void check_softmax_row(check *c, size_t n_rows, size_t n, double spread) {
+    const am_s8_format *format = &c->kernels->s8.format;
+    check_case(c, "rows=%zu n=%zu spread %g", n_rows, n, spread);
+    const size_t padded = (n + 3) / 4 * 4;
+    const size_t lds = n + am__rng_below(&c->rng, 3);
+    const size_t ldp = am__s8_row_bytes(format, n);
+    float *scores = check_floats(c, (n_rows - 1) * lds + n);
+    char *p = check_out(c, n_rows, padded * format->value_bytes, ldp, 1);
+    float *scales = check_out(c, n_rows, 1, 1, sizeof *scales);
+    int16_t *want = check_bytes(c, padded * sizeof *want);
+    for (size_t i = 0; i < (n_rows - 1) * lds + n; i++) {
+        scores[i] = (float)check_uniform(c, -spread, spread);
+    }
+    scores[am__rng_below(&c->rng, n)] = (float)(1.5 * spread);
+    c->kernels->s8.softmax(n_rows, n, scores, lds, p, ldp, scales);
+    for (size_t r = 0; r < n_rows; r++) {
+        float scale;
+        double most = -INFINITY;
+        am__kernels_ref.s8.softmax(1, n, scores + r * lds, n, want, 0, &scale);
+        check_near(c, (double)scales[r], (double)scale, 0, r);
+        for (size_t i = 0; i < n; i++) most = fmax(most, (double)scores[r * lds + i]);
+        for (size_t i = 0; i < padded; i++) {
+            const char *row = p + r * ldp;
+            const int got = format->value_bytes == 1 ? ((const uint8_t *)row)[i]
+                                                     : ((const int16_t *)(const void *)row)[i];
+            check_near(c, got, want[i], 0, r * padded + i);
+            if (i >= n) continue;
+            check_near(c, got, 255 * exp2((double)scores[r * lds + i] - most), 0.53, i);
+        }
+    }
+}
+
+static void check_softmax_u8(check *c) {
+    static const double spreads[] = {0, 0.1, 3, 12, 1e4, 1e30};
+    for (size_t n = 1; n <= 70; n++) {
+        for (size_t s = 0; s < sizeof spreads / sizeof *spreads; s++) {
+            check_softmax_row(c, 1 + n % 3, n, spreads[s]);
+        }
+    }
+    check_softmax_row(c, 24, 1500, 10);
+}
+
 typedef struct s8_bench {
     size_t m, k, n_panels;
     bool wide;
@@ -208,6 +251,11 @@ static void bench_tile(const am_kernels *kernels, void *data) {
 static void bench_quantize(const am_kernels *kernels, void *data) {
     const s8_bench *b = data;
     kernels->s8.quantize(1, b->k, b->floats, b->k, b->a, 0, b->y);
+}
+
+static void bench_softmax_rows(const am_kernels *kernels, void *data) {
+    const s8_bench *b = data;
+    kernels->s8.softmax(1, b->k, b->floats, b->k, b->a, 0, b->y);
 }
 
 static void *bench_memory(size_t n_bytes) {
@@ -258,8 +306,19 @@ static void bench_rows(check *c) {
     free(b.y);
 }
 
+static void bench_softmax(check *c) {
+    s8_bench b = {.k = 1500, .a = bench_memory(4 * 1500), .floats = bench_memory(4 * 1500),
+                  .y = bench_memory(sizeof(float))};
+    for (size_t i = 0; i < b.k; i++) b.floats[i] = (float)(i % 61) / 8;
+    check_bench(c, bench_softmax_rows, &b, (double)b.k, "G values/s", true, "softmax n=%zu", b.k);
+    free(b.a);
+    free(b.floats);
+    free(b.y);
+}
+
 const check_test check_s8_tests[] = {
     {"quantize", check_quantize, bench_rows},
+    {"softmax_u8", check_softmax_u8, bench_softmax},
     {"gemm_s8", check_bytes_panel, bench_gemm},
     {"gemm_s8_wide", check_wide_panel, NULL},
     {"gemm_s8_deepest", check_deepest, NULL},

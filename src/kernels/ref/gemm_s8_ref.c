@@ -20,21 +20,44 @@ size_t am__s8_wide_bytes(const am_s8_format *format, size_t k) {
     return format->nr * (sizeof(int32_t) + padded(k) * sizeof(int16_t));
 }
 
-void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k, void *panel) {
+/* Row w [k] into column j of a panel's values: whole groups, then the rest. */
+static void pack_row(const am_s8_format *format, const int8_t *w, size_t k, size_t j,
+                     int8_t *values) {
     const size_t group = format->group;
+    int8_t *out = values + j * group;
+    size_t l = 0;
+    for (; l + group <= k; l += group, out += format->nr * group) {
+        if (group == 4) {
+            memcpy(out, w + l, 4);
+        } else {
+            memcpy(out, w + l, 2);
+        }
+    }
+    memcpy(out, w + l, k - l);
+}
+
+void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k, void *panel) {
     const size_t nr = format->nr;
     const int32_t offset = format->value_bytes == 1 ? 128 : 0;
     int32_t *start = panel;
     int8_t *values = (int8_t *)(start + nr);
-    memset(panel, 0, am__s8_panel_bytes(format, k));
-    for (size_t j = 0; j < n; j++) {
+    if (n < nr || k % 4 != 0) memset(panel, 0, am__s8_panel_bytes(format, k));
+    for (size_t j = 0; j < n; j++, w += k) {
         int32_t sum = 0;
-        for (size_t l = 0; l < k; l++) {
-            const int8_t value = w[j * k + l];
-            values[(l / group * nr + j) * group + l % group] = value;
-            sum += value;
-        }
+        for (size_t l = 0; l < k; l++) sum += w[l];
         start[j] = -offset * sum;
+        pack_row(format, w, k, j, values);
+    }
+}
+
+void am__s8_pack_columns(const am_s8_format *format, const int8_t *w, size_t k, void *panel) {
+    const size_t group = format->group;
+    const size_t nr = format->nr;
+    int8_t *values = (int8_t *)panel + nr * sizeof(int32_t);
+    memset(panel, 0, nr * sizeof(int32_t));
+    for (size_t l = 0; l < padded(k); l++) {
+        int8_t *out = values + (l / group * nr) * group + l % group;
+        for (size_t j = 0; j < nr; j++) out[j * group] = l < k ? w[l * nr + j] : 0;
     }
 }
 

@@ -11,6 +11,7 @@ am_gemm_f32_fn am_gemm_f32__ref;
 am_gemm_f16_fn am_gemm_f16__ref;
 am_quantize_fn am_quantize__ref;
 am_gemm_s8_fn am_gemm_s8__ref;
+am_softmax_u8_fn am_softmax_u8__ref;
 am_layernorm_f32_fn am_layernorm_f32__ref;
 am_softmax_f32_fn am_softmax_f32__ref;
 am_logsumexp_f32_fn am_logsumexp_f32__ref;

@@ -143,7 +143,7 @@ const am_kernels am__kernels_ref = {
     .isa = "ref",
     .gemm = {AM_REF_MR, AM_REF_NR, am_gemm_f32__ref, am_gemm_f16__ref},
     .s8 = {{AM_REF_MR, AM_REF_NR, 2, sizeof(int16_t)},
-           am_quantize__ref, am_gemm_s8__ref, NULL, NULL},
+           am_quantize__ref, am_gemm_s8__ref, NULL, NULL, am_softmax_u8__ref},
     .layernorm_f32 = am_layernorm_f32__ref,
     .softmax_f32 = am_softmax_f32__ref,
     .logsumexp_f32 = am_logsumexp_f32__ref,
