@@ -10,19 +10,14 @@
 
 #include <string.h>
 
-#include "nn/attention_s8.h"
-
-typedef struct encoder_layer {
-    am_norm attn_norm, mlp_norm;
-    am_dense qkv, out, fc1, fc2;
-} encoder_layer;
+#include "encoder/layer.h"
 
 struct am_encoder {
     am_dims dims;
     am_compute_type type;
     am_linear conv1, conv2;
     float *positions; /* [n_audio_ctx, d_model] */
-    encoder_layer *layers;
+    am_encoder_layer *layers;
     am_norm norm;
 };
 
@@ -31,10 +26,10 @@ struct am_encoder_space {
     float *conv;   /* [1 + 2 * n_ctx + 1, d_model] */
     float *x;      /* [n_ctx, d_model]: the residual stream */
     float *normed; /* [n_ctx, d_model] */
+    am_layers_s8_space layers_s8; /* of 8-bit layers; of f32 ones: */
     float *wide;   /* [n_ctx, 4 * d_model]: qkv, or the MLP's hidden layer */
     float *mixed;  /* [n_ctx, d_model]: attention output */
-    am_attention_space attention;       /* one of the two */
-    am_attention_s8_space attention_s8;
+    am_attention_space attention;
 };
 
 /* Convolutions stay in f32: 4 % of the work, and what they lose no layer behind them gets back. */
@@ -44,7 +39,7 @@ static am_status load_conv(am_linear *conv, const am_packing *how, const am_tens
     return am__linear_init(conv, how->kernels, &part, 1, AM_WEIGHT_CONV3, error);
 }
 
-static am_status load_layer(encoder_layer *layer, const am_model *model, int index,
+static am_status load_layer(am_encoder_layer *layer, const am_model *model, int index,
                             const am_packing *how, am_error *error) {
 #define TENSOR(role) am__model_layer(model, false, index, AM_L_##role)
     const am_linear_part qkv[] = {
@@ -99,7 +94,7 @@ void am__encoder_free(am_encoder **encoder) {
     am_encoder *old = *encoder;
     if (old == NULL) return;
     for (int i = 0; old->layers != NULL && i < old->dims.n_encoder_layers; i++) {
-        encoder_layer *layer = &old->layers[i];
+        am_encoder_layer *layer = &old->layers[i];
         am__norm_free(&layer->attn_norm);
         am__norm_free(&layer->mlp_norm);
         am__dense_free(&layer->qkv);
@@ -121,7 +116,7 @@ size_t am__encoder_bytes(const am_encoder *encoder) {
                      sizeof(float) * (size_t)encoder->dims.n_audio_ctx *
                          (size_t)encoder->dims.d_model;
     for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
-        const encoder_layer *layer = &encoder->layers[i];
+        const am_encoder_layer *layer = &encoder->layers[i];
         n_bytes += am__dense_bytes(&layer->qkv) + am__dense_bytes(&layer->out) +
                    am__dense_bytes(&layer->fc1) + am__dense_bytes(&layer->fc2);
     }
@@ -131,7 +126,7 @@ size_t am__encoder_bytes(const am_encoder *encoder) {
 size_t am__encoder_workspace(const am_encoder *encoder, const am_exec *exec) {
     size_t n_bytes = 0;
     for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
-        const encoder_layer *layer = &encoder->layers[i];
+        const am_encoder_layer *layer = &encoder->layers[i];
         const am_dense *const all[] = {&layer->qkv, &layer->out, &layer->fc1, &layer->fc2};
         for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
             am__dense_need(all[n], exec, &n_bytes);
@@ -152,11 +147,11 @@ am_status am__encoder_space_new(const am_encoder *encoder, const am_exec *exec,
     AM_TRY_DONE(AM_NEW(&fresh->conv, (2 * n_ctx + 2) * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->x, n_ctx * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->normed, n_ctx * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->wide, n_ctx * d_ff, error));
-    AM_TRY_DONE(AM_NEW(&fresh->mixed, n_ctx * d, error));
     if (encoder->type == AM_COMPUTE_INT8) {
-        AM_TRY_DONE(am__attention_s8_space_init(&fresh->attention_s8, exec, n_ctx, d, error));
+        AM_TRY_DONE(am__layers_s8_space_init(&fresh->layers_s8, exec, n_ctx, d, d_ff, error));
     } else {
+        AM_TRY_DONE(AM_NEW(&fresh->wide, n_ctx * d_ff, error));
+        AM_TRY_DONE(AM_NEW(&fresh->mixed, n_ctx * d, error));
         AM_TRY_DONE(am__attention_space_init(&fresh->attention, exec, n_ctx, d, error));
     }
     *space = fresh;
@@ -176,7 +171,7 @@ void am__encoder_space_free(am_encoder_space **space) {
     am__free(old->wide);
     am__free(old->mixed);
     am__attention_space_free(&old->attention);
-    am__attention_s8_space_free(&old->attention_s8);
+    am__layers_s8_space_free(&old->layers_s8);
     am__free(old);
     *space = NULL;
 }
@@ -200,19 +195,12 @@ static void run_convolutions(const am_encoder *encoder, const am_exec *exec,
     exec->kernels->add_f32(space->x, encoder->positions, n_ctx * d);
 }
 
-static void run_layer(const am_encoder *encoder, size_t index, const am_exec *exec,
-                      am_encoder_space *space, size_t n_ctx) {
-    const encoder_layer *layer = &encoder->layers[index];
-    const size_t d = (size_t)encoder->dims.d_model;
-    const size_t d_ff = (size_t)encoder->dims.d_ff;
+static void run_layer(const am_encoder_layer *layer, const am_exec *exec, am_encoder_space *space,
+                      size_t n_ctx, size_t d, size_t d_ff) {
     am__norm_run(&layer->attn_norm, exec, space->x, n_ctx, space->normed);
     am__dense_run(&layer->qkv, exec, space->normed, d, n_ctx, space->wide, 3 * d,
                    AM_EPILOGUE_NONE);
-    if (encoder->type == AM_COMPUTE_INT8) {
-        am__attention_s8_full(&space->attention_s8, exec, space->wide, n_ctx, space->mixed);
-    } else {
-        am__attention_full(&space->attention, exec, space->wide, n_ctx, space->mixed);
-    }
+    am__attention_full(&space->attention, exec, space->wide, n_ctx, space->mixed);
     am__dense_run(&layer->out, exec, space->mixed, d, n_ctx, space->x, d, AM_EPILOGUE_ADD);
     am__norm_run(&layer->mlp_norm, exec, space->x, n_ctx, space->normed);
     am__dense_run(&layer->fc1, exec, space->normed, d, n_ctx, space->wide, d_ff,
@@ -222,9 +210,16 @@ static void run_layer(const am_encoder *encoder, size_t index, const am_exec *ex
 
 const float *am__encoder_run(const am_encoder *encoder, const am_exec *exec,
                              am_encoder_space *space, size_t n_ctx) {
+    const size_t n_layers = (size_t)encoder->dims.n_encoder_layers;
     run_convolutions(encoder, exec, space, n_ctx);
-    for (size_t i = 0; i < (size_t)encoder->dims.n_encoder_layers; i++) {
-        run_layer(encoder, i, exec, space, n_ctx);
+    if (encoder->type == AM_COMPUTE_INT8) {
+        am__layers_s8_run(encoder->layers, n_layers, &encoder->norm, exec, &space->layers_s8,
+                          space->x, n_ctx, space->normed);
+        return space->normed;
+    }
+    for (size_t i = 0; i < n_layers; i++) {
+        run_layer(&encoder->layers[i], exec, space, n_ctx, (size_t)encoder->dims.d_model,
+                  (size_t)encoder->dims.d_ff);
     }
     am__norm_run(&encoder->norm, exec, space->x, n_ctx, space->normed);
     return space->normed;

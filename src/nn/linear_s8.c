@@ -115,33 +115,60 @@ size_t am__linear_s8_workspace(const am_linear_s8 *linear, const am_exec *exec) 
     return (size_t)am__team_size(exec->team) * piece_bytes_of(linear);
 }
 
-/* One panel against quantised rows that are rows [row, row + n_rows) of y; wide is memory for the
- * panel's wide form, or NULL. */
-static void run_panel(const s8_job *job, size_t panel, size_t row, size_t n_rows, const char *q,
-                      const float *row_scale, void *wide) {
-    const am_linear_s8 *linear = job->linear;
+/* Rows that are quantised, and where their results go. */
+typedef struct s8_rows {
+    const char *q;
+    size_t row_bytes;
+    const float *row_scale;
+    size_t n;
+    float *y;
+    size_t ldy;
+    bool accumulate;
+} s8_rows;
+
+/* One panel against rows; wide is memory for the panel's wide form, or NULL. */
+static void multiply_panel(const am_linear_s8 *linear, const am_kernels *kernels, size_t panel,
+                           const s8_rows *rows, void *wide) {
     const size_t mr = linear->format.mr;
     const size_t column = panel * linear->format.nr;
     const size_t n = min_size(linear->format.nr, linear->n_out - column);
     const void *values = (const char *)linear->panels +
                          panel * am__s8_panel_bytes(&linear->format, linear->n_in);
-    am_gemm_s8_fn *tile = job->kernels->s8.tile;
-    if (job->kernels->s8.widen != NULL && wide != NULL) {
-        job->kernels->s8.widen(linear->n_in, values, wide);
+    am_gemm_s8_fn *tile = kernels->s8.tile;
+    if (kernels->s8.widen != NULL && wide != NULL) {
+        kernels->s8.widen(linear->n_in, values, wide);
         values = wide;
-        tile = job->kernels->s8.tile_wide;
+        tile = kernels->s8.tile_wide;
     }
     size_t m; /* as even as possible: 8 rows are 4 and 4, not 6 and 2 */
-    for (size_t r = 0, n_tiles = (n_rows + mr - 1) / mr; r < n_rows; r += m, n_tiles--) {
-        m = (n_rows - r + n_tiles - 1) / n_tiles;
-        const am_s8_out out = {.y = job->y + (row + r) * job->ldy + column,
-                               .ldy = job->ldy,
-                               .row_scale = row_scale + r,
+    for (size_t r = 0, n_tiles = (rows->n + mr - 1) / mr; r < rows->n; r += m, n_tiles--) {
+        m = (rows->n - r + n_tiles - 1) / n_tiles;
+        const am_s8_out out = {.y = rows->y + r * rows->ldy + column,
+                               .ldy = rows->ldy,
+                               .row_scale = rows->row_scale + r,
                                .column_scale = linear->scale + column,
                                .bias = linear->bias + column,
-                               .accumulate = job->epilogue == AM_EPILOGUE_ADD};
-        tile(m, n, linear->n_in, q + r * job->row_bytes, job->row_bytes, values, &out);
+                               .accumulate = rows->accumulate};
+        tile(m, n, linear->n_in, rows->q + r * rows->row_bytes, rows->row_bytes, values, &out);
     }
+}
+
+void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, const void *q,
+                        const float *row_scale, size_t n_rows, float *y, size_t ldy,
+                        bool accumulate, void *wide) {
+    const s8_rows rows = {q, am__s8_row_bytes(&linear->format, linear->n_in), row_scale, n_rows,
+                          y, ldy, accumulate};
+    for (size_t panel = 0; panel < n_panels_of(linear); panel++) {
+        multiply_panel(linear, kernels, panel, &rows, wide);
+    }
+}
+
+/* One panel against quantised rows that are rows [row, row + n_rows) of y. */
+static void run_panel(const s8_job *job, size_t panel, size_t row, size_t n_rows, const char *q,
+                      const float *row_scale, void *wide) {
+    const s8_rows rows = {q, job->row_bytes, row_scale, n_rows, job->y + row * job->ldy, job->ldy,
+                          job->epilogue == AM_EPILOGUE_ADD};
+    multiply_panel(job->linear, job->kernels, panel, &rows, wide);
 }
 
 static void apply_gelu(const s8_job *job, size_t row, size_t n_rows, size_t column, size_t n) {

@@ -37,4 +37,14 @@ size_t am__linear_s8_workspace(const am_linear_s8 *linear, const am_exec *exec);
 void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const float *x, size_t ldx,
                        size_t n_rows, float *y, size_t ldy, am_epilogue epilogue, void *workspace);
 
+/*
+ * The same for rows that are quantised already (kernels/quantize.h, row_bytes of linear_s8's input
+ * apart), by the calling thread alone: what fused operators are made of. No epilogue but a sum:
+ * y += x W^T + b where `accumulate`. `wide`: am__s8_wide_bytes of n_in, or NULL where kernels have
+ * no wide panels or the rows are few.
+ */
+void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, const void *q,
+                        const float *row_scale, size_t n_rows, float *y, size_t ldy,
+                        bool accumulate, void *wide);
+
 #endif
