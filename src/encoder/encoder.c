@@ -30,6 +30,8 @@ struct am_encoder_space {
     float *wide;   /* [n_ctx, 4 * d_model]: qkv, or the MLP's hidden layer */
     float *mixed;  /* [n_ctx, d_model]: attention output */
     am_attention_space attention;
+    am_encoder_probe_fn *probe; /* NULL, or called before every attention */
+    void *probe_context;
 };
 
 /* Convolutions stay in f32: 4 % of the work, and what they lose no layer behind them gets back. */
@@ -180,6 +182,11 @@ float *am__encoder_input(am_encoder_space *space, const am_encoder *encoder) {
     return space->frames + encoder->dims.n_mels;
 }
 
+void am__encoder_probe(am_encoder_space *space, am_encoder_probe_fn *probe, void *context) {
+    space->probe = probe;
+    space->probe_context = context;
+}
+
 static void run_convolutions(const am_encoder *encoder, const am_exec *exec,
                              am_encoder_space *space, size_t n_ctx) {
     const size_t n_mels = (size_t)encoder->dims.n_mels;
@@ -200,6 +207,7 @@ static void run_layer(const am_encoder_layer *layer, const am_exec *exec, am_enc
     am__norm_run(&layer->attn_norm, exec, space->x, n_ctx, space->normed);
     am__dense_run(&layer->qkv, exec, space->normed, d, n_ctx, space->wide, 3 * d,
                    AM_EPILOGUE_NONE);
+    if (space->probe != NULL) space->probe(space->probe_context, space->wide, n_ctx);
     am__attention_full(&space->attention, exec, space->wide, n_ctx, space->mixed);
     am__dense_run(&layer->out, exec, space->mixed, d, n_ctx, space->x, d, AM_EPILOGUE_ADD);
     am__norm_run(&layer->mlp_norm, exec, space->x, n_ctx, space->normed);

@@ -35,6 +35,11 @@ void am__encoder_space_free(am_encoder_space **space);
  */
 float *am__encoder_input(am_encoder_space *space, const am_encoder *encoder);
 
+/* For measurements: called by the f32 layers with the queries, keys and values
+ * [n_ctx, 3 * d_model] of every attention before it. */
+typedef void am_encoder_probe_fn(void *context, const float *qkv, size_t n_ctx);
+void am__encoder_probe(am_encoder_space *space, am_encoder_probe_fn *probe, void *context);
+
 /*
  * Encodes 2 * n_ctx frames, 1 <= n_ctx <= the model's n_audio_ctx. Returns the states
  * [n_ctx, d_model], borrowed until the next call. Allocates nothing.

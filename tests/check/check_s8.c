@@ -213,8 +213,24 @@ static void check_softmax_row(check *c, size_t n_rows, size_t n, double spread) 
                                                      : ((const int16_t *)(const void *)row)[i];
             check_near(c, got, want[i], 0, r * padded + i);
             if (i >= n) continue;
-            check_near(c, got, 255 * exp2((double)scores[r * lds + i] - most), 0.53, i);
+            check_near(c, got, 254 * exp2((double)scores[r * lds + i] - most), 1.03, i);
         }
+    }
+}
+
+/* One score far above the others, each of which is nearer to 0 than to 1: their sum survives. */
+static void check_tail(check *c) {
+    enum { N = 1500 };
+    for (int share = 1; share <= 40; share += 3) {
+        check_case(c, "tail of %d / 100 each", share);
+        float *scores = check_floats(c, N);
+        void *p = check_out(c, 1, N * c->kernels->s8.format.value_bytes, 0, 1);
+        float *scale = check_out(c, 1, 1, 1, sizeof *scale);
+        for (size_t i = 0; i < N; i++) scores[i] = (float)log2(share / 100.0 / 254);
+        scores[7] = 0;
+        c->kernels->s8.softmax(1, N, scores, N, p, 0, scale);
+        const double want = 254 + share / 100.0 * (N - 1);
+        check_near(c, 1 / (double)*scale, want, N / 128.0 + 1, 0); /* half a step of dither each */
     }
 }
 
@@ -226,6 +242,7 @@ static void check_softmax_u8(check *c) {
         }
     }
     check_softmax_row(c, 24, 1500, 10);
+    check_tail(c);
 }
 
 typedef struct s8_bench {
