@@ -4,7 +4,7 @@
 #ifndef AM_ENCODER_LAYER_H
 #define AM_ENCODER_LAYER_H
 
-#include "nn/attention_s8.h"
+#include "nn/attention_full_s8.h"
 #include "nn/dense.h"
 #include "nn/norm.h"
 
@@ -21,7 +21,7 @@ typedef struct am_layers_s8_space {
     float *qkv;          /* [n_ctx, 3 * d_model] */
     float *mixed;        /* [n_ctx, d_model]: attention output */
     char *pieces;        /* [n_threads]: what one thread works in */
-    am_attention_s8_space attention;
+    am_attention_full_s8 attention;
 } am_layers_s8_space;
 
 AM_CHECK_RESULT am_status am__layers_s8_space_init(am_layers_s8_space *space, const am_exec *exec,

@@ -56,7 +56,7 @@ am_status am__layers_s8_space_init(am_layers_s8_space *space, const am_exec *exe
                                &fresh.pieces, error);
     }
     if (status == AM_OK) {
-        status = am__attention_s8_space_init(&fresh.attention, exec, n_ctx, d_model, error);
+        status = am__attention_full_s8_init(&fresh.attention, exec, n_ctx, d_model, error);
     }
     if (status != AM_OK) {
         am__layers_s8_space_free(&fresh);
@@ -70,7 +70,7 @@ void am__layers_s8_space_free(am_layers_s8_space *space) {
     am__free(space->qkv);
     am__free(space->mixed);
     am__free(space->pieces);
-    am__attention_s8_space_free(&space->attention);
+    am__attention_full_s8_free(&space->attention);
     *space = (am_layers_s8_space){0};
 }
 
@@ -164,7 +164,7 @@ void am__layers_s8_run(const am_encoder_layer *layers, size_t n_layers, const am
                          .y = y,
                          .n_ctx = n_ctx};
         if (i > 0) {
-            am__attention_s8_full(&space->attention, exec, space->qkv, n_ctx, space->mixed);
+            am__attention_full_s8(&space->attention, exec, space->qkv, n_ctx, space->mixed);
         }
         am__team_run(exec->team, (size_t)am__team_size(exec->team), run_blocks, &job);
     }

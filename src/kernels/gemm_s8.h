@@ -10,8 +10,9 @@
  * How A and B lie in memory follows from the multiply instruction, which takes `group` neighbours
  * of k at once, and is known to nobody else (am_s8_format). Where it takes unsigned bytes times
  * signed ones (VPDPBUSD), activations are stored plus 128, and the sums of a panel start at -128
- * times its column sums, or at 0 for activations that are unsigned by nature. Without it bytes are widened to 16 bits and multiplied in pairs
- * (VPMADDWD): VPMADDUBSW would saturate.
+ * times its column sums, or at 0 for activations that are unsigned by nature (softmax_u8.h).
+ * Without it bytes are widened to 16 bits and multiplied in pairs (VPMADDWD): VPMADDUBSW would
+ * saturate.
  *
  * Panels hold one byte a weight: decoder steps read them from memory once and do little else. For
  * many rows `widen` makes the form that tile_wide reads without converting again; it is NULL where
@@ -57,7 +58,7 @@ size_t am__s8_wide_bytes(const am_s8_format *format, size_t k);
 void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k, void *panel);
 
 /* Packs w [k, nr] (input, output) into one panel for activations without the offset of 128: the
- * probabilities of attn_s8.h. */
+ * probabilities of softmax_u8.h. */
 void am__s8_pack_columns(const am_s8_format *format, const int8_t *w, size_t k, void *panel);
 
 #endif

@@ -6,7 +6,7 @@
 #define AM_KERNELS_KERNELS_H
 
 #include "kernels/attn_f32.h"
-#include "kernels/attn_s8.h"
+#include "kernels/softmax_u8.h"
 #include "kernels/fft_f32.h"
 #include "kernels/gemm_f32.h"
 #include "kernels/gemm_s8.h"

@@ -1,11 +1,11 @@
 /*
- * Attention in 8-bit integers: see attention_s8.h.
+ * Attention in 8-bit integers: see attention_full_s8.h.
  *
  * First every head's keys and values are quantised and packed. Then threads take blocks of queries
  * of one head, head after head, so that a head's panels stay in L2: all scores of the block, their
  * softmax, and the product with the values, whose result is scaled by both.
  */
-#include "nn/attention_s8.h"
+#include "nn/attention_full_s8.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -59,13 +59,13 @@ static piece piece_of(const am_s8_format *format, size_t n_ctx, char *at) {
     return out;
 }
 
-am_status am__attention_s8_space_init(am_attention_s8_space *space, const am_exec *exec,
+am_status am__attention_full_s8_init(am_attention_full_s8 *space, const am_exec *exec,
                                       size_t n_ctx, size_t d_model, am_error *error) {
     const am_s8_format *format = &exec->kernels->s8.format;
     const size_t n_heads = d_model / AM_HEAD_DIM;
     const size_t padded = padded_ctx(format, n_ctx);
     char none[1];
-    am_attention_s8_space fresh = {
+    am_attention_full_s8 fresh = {
         .n_ctx = n_ctx,
         .d_model = d_model,
         .n_threads = (size_t)am__team_size(exec->team),
@@ -82,24 +82,24 @@ am_status am__attention_s8_space_init(am_attention_s8_space *space, const am_exe
         status = am__alloc(fresh.n_threads, fresh.piece_bytes, &fresh.pieces, error);
     }
     if (status != AM_OK) {
-        am__attention_s8_space_free(&fresh);
+        am__attention_full_s8_free(&fresh);
         return status;
     }
     *space = fresh;
     return AM_OK;
 }
 
-void am__attention_s8_space_free(am_attention_s8_space *space) {
+void am__attention_full_s8_free(am_attention_full_s8 *space) {
     am__free(space->keys);
     am__free(space->values);
     am__free(space->key_scale);
     am__free(space->value_scale);
     am__free(space->pieces);
-    *space = (am_attention_s8_space){0};
+    *space = (am_attention_full_s8){0};
 }
 
 typedef struct attention_job {
-    const am_attention_s8_space *space;
+    const am_attention_full_s8 *space;
     const am_kernels *kernels;
     const float *qkv;
     float *out;
@@ -194,7 +194,7 @@ static void pack_channels(const attention_job *job, const float *values, float *
 static void pack_heads(void *context, size_t part, size_t n_parts) {
     (void)n_parts;
     attention_job *job = context;
-    const am_attention_s8_space *space = job->space;
+    const am_attention_full_s8 *space = job->space;
     const size_t nr = space->format.nr;
     const piece own =
         piece_of(&space->format, space->n_ctx, space->pieces + part * space->piece_bytes);
@@ -229,7 +229,7 @@ static void run_panel(const attention_job *job, size_t n_rows, size_t n, size_t 
 
 static void attend_block(const attention_job *job, size_t head, size_t row, const piece *own) {
     static const float no_bias[AM_HEAD_DIM];
-    const am_attention_s8_space *space = job->space;
+    const am_attention_full_s8 *space = job->space;
     const am_s8_format *format = &space->format;
     const size_t n_rows = min_size(QUERY_ROWS, job->n_ctx - row);
     const size_t lds = padded_ctx(format, space->n_ctx);
@@ -263,7 +263,7 @@ static void attend_block(const attention_job *job, size_t head, size_t row, cons
 static void attend_blocks(void *context, size_t part, size_t n_parts) {
     (void)n_parts;
     attention_job *job = context;
-    const am_attention_s8_space *space = job->space;
+    const am_attention_full_s8 *space = job->space;
     const size_t n_blocks = (job->n_ctx + QUERY_ROWS - 1) / QUERY_ROWS;
     const piece own =
         piece_of(&space->format, space->n_ctx, space->pieces + part * space->piece_bytes);
@@ -273,7 +273,7 @@ static void attend_blocks(void *context, size_t part, size_t n_parts) {
     }
 }
 
-void am__attention_s8_full(const am_attention_s8_space *space, const am_exec *exec,
+void am__attention_full_s8(const am_attention_full_s8 *space, const am_exec *exec,
                            const float *qkv, size_t n_ctx, float *out) {
     attention_job job = {.space = space,
                          .kernels = exec->kernels,

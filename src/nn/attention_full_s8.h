@@ -3,18 +3,18 @@
  * and head, keys with one per position and head after their mean over time is taken off (a vector
  * subtracted from all keys adds the same to all scores of a query, which softmax does not see:
  * Zhang et al., SageAttention, 2024), exact INT32 scores that stay whole through softmax
- * (kernels/attn_s8.h), unsigned 8-bit probabilities, values with one scale per channel.
+ * (kernels/softmax_u8.h), unsigned 8-bit probabilities, values with one scale per channel.
  *
  * A row's result is the same bits for any number of threads and any instruction set.
  */
-#ifndef AM_NN_ATTENTION_S8_H
-#define AM_NN_ATTENTION_S8_H
+#ifndef AM_NN_ATTENTION_FULL_S8_H
+#define AM_NN_ATTENTION_FULL_S8_H
 
 #include "base/mem.h"
 #include "nn/exec.h"
 
 /* Workspace for windows of up to n_ctx positions. */
-typedef struct am_attention_s8_space {
+typedef struct am_attention_full_s8 {
     size_t n_ctx, d_model, n_threads;
     am_s8_format format;
     size_t key_bytes, value_bytes, piece_bytes;
@@ -23,15 +23,15 @@ typedef struct am_attention_s8_space {
     float *key_scale;   /* per head: [ceil(n_ctx / nr) * nr] */
     float *value_scale; /* [d_model] */
     char *pieces;       /* [n_threads]: what one thread works in */
-} am_attention_s8_space;
+} am_attention_full_s8;
 
-AM_CHECK_RESULT am_status am__attention_s8_space_init(am_attention_s8_space *space,
+AM_CHECK_RESULT am_status am__attention_full_s8_init(am_attention_full_s8 *space,
                                                       const am_exec *exec, size_t n_ctx,
                                                       size_t d_model, am_error *error);
-void am__attention_s8_space_free(am_attention_s8_space *space);
+void am__attention_full_s8_free(am_attention_full_s8 *space);
 
 /* As am__attention_full; qkv [n_ctx, 3 * d_model] is only read. out [n_ctx, d_model]. */
-void am__attention_s8_full(const am_attention_s8_space *space, const am_exec *exec,
+void am__attention_full_s8(const am_attention_full_s8 *space, const am_exec *exec,
                            const float *qkv, size_t n_ctx, float *out);
 
 #endif

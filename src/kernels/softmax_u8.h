@@ -16,8 +16,8 @@
  * 2^x is split into an integer and a fraction of -1/2 … 1/2, whose power is a cubic within 1e-4;
  * every step is one rounded operation, so that all instruction sets give the same bits.
  */
-#ifndef AM_KERNELS_ATTN_S8_H
-#define AM_KERNELS_ATTN_S8_H
+#ifndef AM_KERNELS_SOFTMAX_U8_H
+#define AM_KERNELS_SOFTMAX_U8_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-/* Reference of attn_s8.h, operation by operation. */
+/* Reference of softmax_u8.h, operation by operation. */
 #include <math.h>
 
 #include "kernels/ref/ref.h"

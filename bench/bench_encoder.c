@@ -2,7 +2,7 @@
  * The encoder alone: how near its 8-bit layers come to the f32 ones on real speech, and how fast
  * they are.
  *
- *     build/bench/encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]
+ *     build/bench/bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]
  *
  * For the first 30 s of each FILE: correlation of the 8-bit hidden states with the f32 ones, and
  * of the 8-bit attention alone (the worst layer) on the f32 layers' queries, keys and values. Then
@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "encoder/encoder.h"
-#include "nn/attention_s8.h"
+#include "nn/attention_full_s8.h"
 #include "segments/frames.h"
 
 #define FILES_MAX 1024
@@ -27,7 +27,7 @@ typedef struct bench {
     am_encoder *encoders[2]; /* f32, int8 */
     am_encoder_space *spaces[2];
     am_attention_space attention;
-    am_attention_s8_space attention_s8;
+    am_attention_full_s8 attention_full_s8;
     float *qkv, *mixed[2], *states;
     size_t n_ctx, d_model;
     double worst_attention;
@@ -35,7 +35,7 @@ typedef struct bench {
 
 static void require(am_status status, const am_error *error) {
     if (status == AM_OK) return;
-    fprintf(stderr, "encoder: %s\n", error->detail);
+    fprintf(stderr, "bench_encoder: %s\n", error->detail);
     exit(EXIT_FAILURE);
 }
 
@@ -54,7 +54,7 @@ static double correlation(const float *a, const float *b, size_t n) {
 static void compare_attention(void *context, const float *qkv, size_t n_ctx) {
     bench *b = context;
     memcpy(b->qkv, qkv, n_ctx * 3 * b->d_model * sizeof *qkv);
-    am__attention_s8_full(&b->attention_s8, &b->exec, b->qkv, n_ctx, b->mixed[1]);
+    am__attention_full_s8(&b->attention_full_s8, &b->exec, b->qkv, n_ctx, b->mixed[1]);
     am__attention_full(&b->attention, &b->exec, b->qkv, n_ctx, b->mixed[0]);
     const double r = correlation(b->mixed[0], b->mixed[1], n_ctx * b->d_model);
     if (r < b->worst_attention) b->worst_attention = r;
@@ -81,7 +81,7 @@ static void set_up(bench *b, const char *path, int n_threads) {
         require(am__encoder_space_new(b->encoders[i], &b->exec, &b->spaces[i], &error), &error);
     }
     require(am__attention_space_init(&b->attention, &b->exec, n_ctx, b->d_model, &error), &error);
-    require(am__attention_s8_space_init(&b->attention_s8, &b->exec, n_ctx, b->d_model, &error),
+    require(am__attention_full_s8_init(&b->attention_full_s8, &b->exec, n_ctx, b->d_model, &error),
             &error);
     require(AM_NEW(&b->qkv, n_ctx * 3 * b->d_model, &error), &error);
     require(AM_NEW(&b->states, n_ctx * b->d_model, &error), &error);
@@ -94,7 +94,7 @@ static void tear_down(bench *b) {
         am__free(b->mixed[i]);
     }
     am__attention_space_free(&b->attention);
-    am__attention_s8_space_free(&b->attention_s8);
+    am__attention_full_s8_free(&b->attention_full_s8);
     am__free(b->qkv);
     am__free(b->states);
     am__free(b->exec.workspace);
@@ -196,10 +196,11 @@ int main(int argc, char **argv) {
         if (value < 1) break;
         if (strcmp(argv[at], "--threads") == 0) n_threads = (int)value;
         if (strcmp(argv[at], "--ctx") == 0) n_ctx = (size_t)value;
-        if (strcmp(argv[at], "--repeat") == 0) n_repeat = value < REPEAT_MAX ? (int)value : REPEAT_MAX;
+        if (strcmp(argv[at], "--repeat") == 0) n_repeat = value < REPEAT_MAX ? (int)value
+                                                                             : REPEAT_MAX;
     }
     if (at >= argc || argv[at][0] == '-') {
-        fprintf(stderr, "usage: encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]\n");
+        fprintf(stderr, "usage: bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]\n");
         return 2;
     }
     set_up(&b, argv[at], n_threads);

@@ -1,4 +1,0 @@
-/* attn_s8.h for AVX2 with FMA and F16C. */
-#include "kernels/x86/lanes_avx2.inc"
-
-#include "kernels/simd/attn_s8.inc"

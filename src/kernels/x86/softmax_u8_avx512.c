@@ -1,0 +1,4 @@
+/* softmax_u8.h for AVX-512. */
+#include "kernels/x86/lanes_avx512.inc"
+
+#include "kernels/simd/softmax_u8.inc"
