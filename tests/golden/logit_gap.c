@@ -150,7 +150,13 @@ static double score(bench *b, const sequence *s, size_t n_before, const int32_t 
         float *row = rows + (prompt->n - 1 + i) * n_vocab;
         for (int k = 0; i == n_before && k < 2; k++) logits[k] = (double)row[tokens[k]];
         if (i == s->n) break;
+        const float wanted = row[s->ids[i]];
         am__rules_apply(&b->plan.rules, b->exec.kernels, s->ids, i, row);
+        if (row[s->ids[i]] == -INFINITY && sum > -INFINITY) {
+            printf("token %zu, %d: forbidden: timestamps together are %.5f more probable (log)\n",
+                   i, s->ids[i],
+                   (double)(b->exec.kernels->logsumexp_f32(row, n_vocab) - wanted));
+        }
         sum += (double)(row[s->ids[i]] - b->exec.kernels->logsumexp_f32(row, n_vocab));
     }
     free(all);
