@@ -11,7 +11,8 @@ program := $(BUILD)/amanuensis
 sources := $(shell find src apps include tests -name '*.[ch]' 2>/dev/null)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup pull run test test_model full sanitize tsan bench install format tidy lint clean
+.PHONY: build setup pull run test test_model full sanitize sanitize_recordings tsan bench install
+.PHONY: format tidy lint clean
 
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -45,12 +46,20 @@ test_model: build
 		$(if $(wildcard $(shared)/models),--mirror file://$(abspath $(shared)/models)) \
 		|| [ "$$CI" != true ]
 
+$(BUILD)-asan/build.ninja:
+	meson setup $(BUILD)-asan --buildtype=debugoptimized -Db_sanitize=address,undefined \
+		-Db_lundef=false
+
 # AddressSanitizer and UndefinedBehaviorSanitizer; then ThreadSanitizer.
 sanitize: setup
-	[ -f $(BUILD)-asan/build.ninja ] || meson setup $(BUILD)-asan --buildtype=debugoptimized \
-		-Db_sanitize=address,undefined -Db_lundef=false
+	@$(MAKE) --no-print-directory $(BUILD)-asan/build.ninja
 	ninja -C $(BUILD)-asan -j $(JOBS)
 	python3 tools/run_tests.py $(BUILD)-asan --setup sanitize
+
+# Every reader, writer and the word times on every shared recording; leaks count.
+sanitize_recordings: $(BUILD)-asan/build.ninja
+	ninja -C $(BUILD)-asan -j $(JOBS) amanuensis
+	python3 tests/cli/every_recording.py $(BUILD)-asan/amanuensis
 
 tsan: setup
 	[ -f $(BUILD)-tsan/build.ninja ] || meson setup $(BUILD)-tsan --buildtype=debugoptimized \

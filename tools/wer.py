@@ -22,8 +22,8 @@ from pathlib import Path
 import tool_venv
 
 ROOT = Path(__file__).resolve().parent.parent
-GREEDY = ["--beam_size", "1", "--temperature_increment_on_fallback", "None",
-          "--condition_on_previous_text", "False"]
+GREEDY = ["--mode", "sequential", "--beam_size", "1",
+          "--temperature_increment_on_fallback", "None", "--condition_on_previous_text", "False"]
 
 
 def shared_folder():
@@ -97,6 +97,7 @@ def parse_arguments():
     parser.add_argument("--model", help="default: the shared tiny.en")
     parser.add_argument("--golden", default="tiny.en", help="which golden transcripts")
     parser.add_argument("--sets", default="", help="only sets whose name contains this")
+    parser.add_argument("--beside", help="compare with this model, not with the original")
     parser.add_argument("--worse", type=float, default=0.1)
     parser.add_argument("--same", action="store_true", help="fail when any text differs")
     parser.add_argument("--texts", type=Path, help="write every clip's text into this JSON file")
@@ -105,6 +106,18 @@ def parse_arguments():
     arguments = parser.parse_args(words[:end])
     arguments.options = words[end + 1:]  # argparse finds no -- behind other options
     return arguments
+
+
+def transcribe_all(arguments, shared, golden, model):
+    """name -> text of every chosen clip, each language in one run."""
+    texts = {}
+    names = [name for name in golden if arguments.sets in name]
+    for language in sorted({golden[name]["language"] for name in names}):
+        batch = [name for name in names if golden[name]["language"] == language]
+        paths = [shared / "audio" / name for name in batch]
+        texts |= dict(zip(batch, transcribe(arguments.program, model, language, paths,
+                                            arguments.options)))
+    return texts
 
 
 def score(shared, golden, texts):
@@ -131,20 +144,20 @@ def main():
     model = arguments.model or str(shared / "models" / "whisper-tiny.en")
     path = shared / "golden" / arguments.golden / "greedy.json"
     golden = json.loads(path.read_text(encoding="utf-8"))
-    names = [name for name in golden if arguments.sets in name]
-    texts = {}
-    for language in sorted({golden[name]["language"] for name in names}):
-        batch = [name for name in names if golden[name]["language"] == language]
-        paths = [shared / "audio" / name for name in batch]
-        texts |= dict(zip(batch, transcribe(arguments.program, model, language, paths,
-                                            arguments.options)))
+    texts = transcribe_all(arguments, shared, golden, model)
     if arguments.texts:
         arguments.texts.write_text(json.dumps(texts, ensure_ascii=False, indent=1) + "\n",
                                    encoding="utf-8")
     sets, changed = score(shared, golden, texts)
-    original = golden_wer(shared, arguments.golden)
-    failed = not names or (arguments.same and bool(changed))
-    print(f"{'set':32} {'clips':>5} {'words':>6} {'errors':>6} {'ours':>7} {'original':>8}")
+    if arguments.beside:
+        other = transcribe_all(arguments, shared, golden, arguments.beside)
+        original = {name: (words, errors) for name, (words, errors, _)
+                    in score(shared, golden, other)[0].items()}
+    else:
+        original = golden_wer(shared, arguments.golden)
+    failed = not texts or (arguments.same and bool(changed))
+    print(f"{'set':32} {'clips':>5} {'words':>6} {'errors':>6} {'ours':>7} "
+          f"{'beside' if arguments.beside else 'original':>8}")
     for name, (words, errors, clips) in sorted(sets.items(), key=lambda item: item[0]):
         ours = 100 * errors / words if words else 0.0
         theirs = 100 * original[name][1] / original[name][0] if name in original else None

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ALLOWED_MB = 30
-FAST = ["--beam_size", "1", "--temperature_increment_on_fallback", "None",
+FAST = ["--mode", "sequential", "--beam_size", "1", "--temperature_increment_on_fallback", "None",
         "--no_speech_threshold", "None", "--language", "en"]
 
 

@@ -8,6 +8,7 @@ A case NAME is the shell script NAME.cmd, run in an empty folder with these vari
     SHARED  folder of real speech and models, where there is one
     MODEL   a tiny model of random weights; FAST  options that keep it from rambling
     PULLED  tiny.en
+    AS_USER what to put before a command that file permissions must bind, even where root runs it
 `amanuensis` is the program. Beside it lie what it must print and leave:
     NAME.stdout.exact  NAME.stderr.exact   the text, absent = nothing
     NAME.stdout.regex  NAME.stderr.regex   a pattern for the whole text instead
@@ -18,7 +19,7 @@ A line `# needs: shared speech …` in the script names what the case cannot do 
     shared   ../shared (or $AMANUENSIS_SHARED): real speech with a model for it
     pulled   tiny.en, in ../shared or pulled into $AMANUENSIS_MODELS
     sample   a spoken recording that a Debian package carries
-    user     to run as somebody else than root
+    user     file permissions that bind: not root, or setpriv to give up root's exemption
 What is missing skips the case by name; with CI=true it fails instead.
 """
 import argparse
@@ -68,6 +69,16 @@ def make_inputs(folder, make_model):
     (damaged / "model.bin").write_bytes(content)
 
 
+def as_user():
+    """What binds a command to file permissions: nothing for a user; None when root cannot."""
+    if os.geteuid() != 0:
+        return ""
+    command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    able = shutil.which(command[0]) and \
+        subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
+    return " ".join(command) if able else None
+
+
 def shared_folder():
     """The shared data, or None."""
     folder = Path(os.environ.get("AMANUENSIS_SHARED") or ROOT.parent / "shared")
@@ -105,7 +116,8 @@ class Runner:
         self.environment["XDG_CACHE_HOME"] = str(scratch / "cache")
         self.environment["SAMPLE"] = str(SAMPLE)
         self.have = {"shared": shared is not None, "pulled": self.folders["PULLED"] is not None,
-                     "sample": SAMPLE.exists(), "user": os.geteuid() != 0}
+                     "sample": SAMPLE.exists(), "user": as_user() is not None}
+        self.environment["AS_USER"] = as_user() or ""
 
     def missing(self, script):
         """What the script needs and this machine lacks."""

@@ -1,3 +1,3 @@
 # needs: user
 mkdir closed && chmod 555 closed
-amanuensis --model "$MODEL" "$IN/tone.wav" -o closed
+$AS_USER amanuensis --model "$MODEL" "$IN/tone.wav" -o closed
