@@ -6,6 +6,7 @@
 #define AM_KERNELS_KERNELS_H
 
 #include "kernels/attn_f32.h"
+#include "kernels/attn_s8.h"
 #include "kernels/fft_f32.h"
 #include "kernels/gemm_f32.h"
 #include "kernels/gemm_s8.h"
@@ -26,6 +27,11 @@ typedef struct am_kernels {
         am_widen_s8_fn *widen; /* both or none */
         am_gemm_s8_fn *tile_wide;
     } s8;
+    struct {
+        am_attn_pack_keys_fn *pack_keys;
+        am_attn_pack_values_fn *pack_values;
+        am_attn_weights_fn *weights;
+    } attn_s8; /* for the tiles of s8 */
     am_layernorm_f32_fn *layernorm_f32;
     am_softmax_f32_fn *softmax_f32;
     am_logsumexp_f32_fn *logsumexp_f32;

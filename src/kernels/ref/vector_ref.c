@@ -144,6 +144,7 @@ const am_kernels am__kernels_ref = {
     .gemm = {AM_REF_MR, AM_REF_NR, am_gemm_f32__ref, am_gemm_f16__ref},
     .s8 = {{AM_REF_MR, AM_REF_NR, 2, sizeof(int16_t)},
            am_quantize__ref, am_gemm_s8__ref, NULL, NULL},
+    .attn_s8 = {am_attn_pack_keys__ref, am_attn_pack_values__ref, am_attn_weights__ref},
     .layernorm_f32 = am_layernorm_f32__ref,
     .softmax_f32 = am_softmax_f32__ref,
     .logsumexp_f32 = am_logsumexp_f32__ref,
