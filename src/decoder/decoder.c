@@ -253,7 +253,7 @@ am_status am__decoder_space_new(const am_decoder *decoder, size_t n_cells, size_
     AM_TRY_DONE(AM_NEW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
     AM_TRY_DONE(AM_NEW(&fresh->mixed, n_rows * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->chosen, n_logit_rows * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
     AM_TRY_DONE(AM_NEW(&fresh->attention, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->groups, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->n_past, n_rows, error));

@@ -36,6 +36,7 @@ typedef struct am_kernels {
     am_softmax_f32_fn *softmax_f32;
     am_logsumexp_f32_fn *logsumexp_f32;
     am_argmax_f32_fn *argmax_f32;
+    am_top_f32_fn *top_f32;
     am_gelu_f32_fn *gelu_f32;
     am_add_f32_fn *add_f32;
     am_f16_to_f32_fn *f16_to_f32;

@@ -18,6 +18,7 @@ am_layernorm_f32_fn am_layernorm_f32__ref;
 am_softmax_f32_fn am_softmax_f32__ref;
 am_logsumexp_f32_fn am_logsumexp_f32__ref;
 am_argmax_f32_fn am_argmax_f32__ref;
+am_top_f32_fn am_top_f32__ref;
 am_gelu_f32_fn am_gelu_f32__ref;
 am_add_f32_fn am_add_f32__ref;
 am_f16_to_f32_fn am_f16_to_f32__ref;
