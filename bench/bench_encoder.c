@@ -196,11 +196,11 @@ int main(int argc, char **argv) {
         if (value < 1) break;
         if (strcmp(argv[at], "--threads") == 0) n_threads = (int)value;
         if (strcmp(argv[at], "--ctx") == 0) n_ctx = (size_t)value;
-        if (strcmp(argv[at], "--repeat") == 0) n_repeat = value < REPEAT_MAX ? (int)value
-                                                                             : REPEAT_MAX;
+        const long most = value < REPEAT_MAX ? value : REPEAT_MAX;
+        if (strcmp(argv[at], "--repeat") == 0) n_repeat = (int)most;
     }
     if (at >= argc || argv[at][0] == '-') {
-        fprintf(stderr, "usage: bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]\n");
+        fputs("usage: bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]\n", stderr);
         return 2;
     }
     set_up(&b, argv[at], n_threads);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "nn/attention_s8.h"
+
 typedef struct decoder_layer {
     am_norm attn_norm, cross_norm, mlp_norm;
     am_dense qkv, out, cross_q, cross_kv, cross_out, fc1, fc2;
@@ -10,6 +12,7 @@ typedef struct decoder_layer {
 
 struct am_decoder {
     am_dims dims;
+    const am_kernels *kernels; /* the weights are packed for */
     am_dense projection; /* [n_vocab, d_model]: hidden states to logits */
     am_f16 *embedding;   /* [n_vocab, d_model]: the same by token, unless projection is in f32 */
     float *positions;    /* [n_text_ctx, d_model] */
@@ -19,7 +22,8 @@ struct am_decoder {
 
 struct am_cross {
     size_t n_ctx;
-    float *kv; /* [n_layers, n_audio_ctx, 2 * d_model]: keys and values side by side */
+    float *kv;   /* [n_layers, n_audio_ctx, 2 * d_model]: keys and values side by side; or */
+    char *store; /* [n_layers] of cross_bytes: the same in 8 bits */
 };
 
 struct am_decoder_space {
@@ -31,6 +35,7 @@ struct am_decoder_space {
     float *chosen; /* [n_logit_rows, d_model]: hidden states whose logits are asked for */
     float *logits; /* [n_logit_rows, n_vocab] */
     am_attention_row *attention; /* [n_text_ctx] */
+    am_attention_group *groups;  /* [n_text_ctx]: rows that listen to the same window */
     size_t *n_past;              /* [n_text_ctx]: positions a row attends to, itself included */
     float **capture;             /* [n_text_ctx, n_heads]: see am_attention_row */
 };
@@ -107,6 +112,7 @@ am_status am__decoder_new(const am_model *model, am_compute_type type, const am_
     am_decoder *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->dims = *am__model_dims(model);
+    fresh->kernels = kernels;
     const am_status status = load_decoder(fresh, model, &how, error);
     if (status != AM_OK) {
         am__decoder_free(&fresh);
@@ -153,7 +159,12 @@ size_t am__decoder_bytes(const am_decoder *decoder) {
     return n_bytes;
 }
 
-size_t am__decoder_workspace(const am_decoder *decoder, const am_exec *exec) {
+static bool in_s8(const am_decoder *decoder) {
+    return decoder->projection.type == AM_COMPUTE_INT8;
+}
+
+/* What the linear layers need of the workspace. */
+static size_t dense_workspace(const am_decoder *decoder, const am_exec *exec) {
     size_t n_bytes = 0;
     am__dense_need(&decoder->projection, exec, &n_bytes);
     for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
@@ -165,22 +176,37 @@ size_t am__decoder_workspace(const am_decoder *decoder, const am_exec *exec) {
             am__dense_need(all[n], exec, &n_bytes);
         }
     }
-    return n_bytes;
+    return (n_bytes + AM_ALIGNMENT - 1) / AM_ALIGNMENT * AM_ALIGNMENT;
+}
+
+/* Keys and values of one layer in f32, [n_audio_ctx, 2 * d_model]. */
+static size_t layer_floats(const am_dims *dims) {
+    return (size_t)dims->n_audio_ctx * 2 * (size_t)dims->d_model;
+}
+
+size_t am__decoder_workspace(const am_decoder *decoder, const am_exec *exec) {
+    /* Behind what the layers need: one layer's keys and values before they are packed. */
+    const size_t staged = in_s8(decoder) ? layer_floats(&decoder->dims) * sizeof(float) : 0;
+    return dense_workspace(decoder, exec) + staged;
 }
 
 const am_dims *am__decoder_dims(const am_decoder *decoder) {
     return &decoder->dims;
 }
 
+/* One layer's keys and values in 8 bits, of the longest window. */
+static size_t cross_bytes(const am_decoder *decoder) {
+    return am__attention_s8_bytes(decoder->kernels, (size_t)decoder->dims.n_audio_ctx,
+                                  (size_t)decoder->dims.n_heads);
+}
+
 am_status am__cross_new(const am_decoder *decoder, am_cross **cross, am_error *error) {
-    const am_dims *dims = &decoder->dims;
+    const size_t n_layers = (size_t)decoder->dims.n_decoder_layers;
     am_cross *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     const am_status status =
-        AM_NEW(&fresh->kv,
-               (size_t)dims->n_decoder_layers * (size_t)dims->n_audio_ctx * 2 *
-                   (size_t)dims->d_model,
-               error);
+        in_s8(decoder) ? AM_NEW_RAW(&fresh->store, n_layers * cross_bytes(decoder), error)
+                       : AM_NEW_RAW(&fresh->kv, n_layers * layer_floats(&decoder->dims), error);
     if (status != AM_OK) {
         am__cross_free(&fresh);
         return status;
@@ -192,6 +218,7 @@ am_status am__cross_new(const am_decoder *decoder, am_cross **cross, am_error *e
 void am__cross_free(am_cross **cross) {
     if (*cross == NULL) return;
     am__free((*cross)->kv);
+    am__free((*cross)->store);
     am__free(*cross);
     *cross = NULL;
 }
@@ -199,11 +226,16 @@ void am__cross_free(am_cross **cross) {
 void am__cross_run(const am_decoder *decoder, const am_exec *exec, const float *states,
                    size_t n_ctx, am_cross *cross) {
     const size_t d = (size_t)decoder->dims.d_model;
+    const size_t staged = in_s8(decoder) ? dense_workspace(decoder, exec) : 0;
     cross->n_ctx = n_ctx;
-    for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
-        float *kv = cross->kv + (size_t)i * (size_t)decoder->dims.n_audio_ctx * 2 * d;
+    for (size_t i = 0; i < (size_t)decoder->dims.n_decoder_layers; i++) {
+        float *kv = in_s8(decoder) ? (float *)(void *)((char *)exec->workspace + staged)
+                                   : cross->kv + i * layer_floats(&decoder->dims);
         am__dense_run(&decoder->layers[i].cross_kv, exec, states, d, n_ctx, kv, 2 * d,
-                       AM_EPILOGUE_NONE);
+                      AM_EPILOGUE_NONE);
+        if (!in_s8(decoder)) continue;
+        am__attention_s8_pack(exec, kv, n_ctx, (size_t)decoder->dims.n_heads,
+                              cross->store + i * cross_bytes(decoder));
     }
 }
 
@@ -221,8 +253,9 @@ am_status am__decoder_space_new(const am_decoder *decoder, size_t n_cells, size_
     AM_TRY_DONE(AM_NEW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
     AM_TRY_DONE(AM_NEW(&fresh->mixed, n_rows * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->chosen, n_logit_rows * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
     AM_TRY_DONE(AM_NEW(&fresh->attention, n_rows, error));
+    AM_TRY_DONE(AM_NEW(&fresh->groups, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->n_past, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->capture, n_rows * (size_t)dims->n_heads, error));
     *space = fresh;
@@ -243,6 +276,7 @@ void am__decoder_space_free(am_decoder_space **space) {
     am__free(old->chosen);
     am__free(old->logits);
     am__free(old->attention);
+    am__free(old->groups);
     am__free(old->n_past);
     am__free(old->capture);
     am__free(old);
@@ -314,6 +348,53 @@ static void aim_capture(const am_score_capture *capture, size_t layer, am_decode
     }
 }
 
+/* The cross-attention of one layer in f32: every row by itself. */
+static void listen_f32(const am_decoder *decoder, size_t index, const am_exec *exec,
+                       am_decoder_space *space, const am_decoder_row *rows, size_t n_rows,
+                       bool captures) {
+    const size_t d = (size_t)decoder->dims.d_model;
+    const size_t n_heads = (size_t)decoder->dims.n_heads;
+    for (size_t r = 0; r < n_rows; r++) {
+        const am_cross *cross = rows[r].cross;
+        const float *kv = cross->kv + index * layer_floats(&decoder->dims);
+        space->attention[r] = (am_attention_row){
+            .query = space->wide + r * d,
+            .keys = kv,
+            .values = kv + d,
+            .stride = 2 * d,
+            .n = cross->n_ctx,
+            .out = space->mixed + r * d,
+            .capture = captures ? space->capture + r * n_heads : NULL,
+        };
+    }
+    am__attention_rows(exec, space->attention, n_rows, n_heads);
+}
+
+/* In 8 bits: neighbouring rows of one window share its keys and values. */
+static void listen_s8(const am_decoder *decoder, size_t index, const am_exec *exec,
+                      am_decoder_space *space, const am_decoder_row *rows, size_t n_rows,
+                      bool captures) {
+    const size_t d = (size_t)decoder->dims.d_model;
+    const size_t n_heads = (size_t)decoder->dims.n_heads;
+    size_t n_groups = 0;
+    for (size_t r = 0; r < n_rows; r++) {
+        const am_cross *cross = rows[r].cross;
+        if (r > 0 && rows[r - 1].cross == cross) {
+            space->groups[n_groups - 1].n_rows++;
+            continue;
+        }
+        space->groups[n_groups++] = (am_attention_group){
+            .store = cross->store + index * cross_bytes(decoder),
+            .n_ctx = cross->n_ctx,
+            .queries = space->wide + r * d,
+            .out = space->mixed + r * d,
+            .n_rows = 1,
+            .capture = captures ? space->capture + r * n_heads : NULL,
+        };
+    }
+    am__attention_s8_run(exec, space->groups, n_groups, n_heads);
+}
+
 static void cross_attention(const am_decoder *decoder, size_t index, const am_exec *exec,
                             am_decoder_space *space, const am_decoder_row *rows, size_t n_rows,
                             const am_score_capture *capture) {
@@ -324,20 +405,11 @@ static void cross_attention(const am_decoder *decoder, size_t index, const am_ex
     am__dense_run(&layer->cross_q, exec, space->normed, d, n_rows, space->wide, d,
                    AM_EPILOGUE_NONE);
     if (capture != NULL) aim_capture(capture, index, space, n_rows, n_heads);
-    for (size_t r = 0; r < n_rows; r++) {
-        const am_cross *cross = rows[r].cross;
-        const float *kv = cross->kv + index * (size_t)decoder->dims.n_audio_ctx * 2 * d;
-        space->attention[r] = (am_attention_row){
-            .query = space->wide + r * d,
-            .keys = kv,
-            .values = kv + d,
-            .stride = 2 * d,
-            .n = cross->n_ctx,
-            .out = space->mixed + r * d,
-            .capture = capture != NULL ? space->capture + r * n_heads : NULL,
-        };
+    if (in_s8(decoder)) {
+        listen_s8(decoder, index, exec, space, rows, n_rows, capture != NULL);
+    } else {
+        listen_f32(decoder, index, exec, space, rows, n_rows, capture != NULL);
     }
-    am__attention_rows(exec, space->attention, n_rows, n_heads);
     am__dense_run(&layer->cross_out, exec, space->mixed, d, n_rows, space->x, d, AM_EPILOGUE_ADD);
 }
 

@@ -57,7 +57,8 @@ typedef struct am_score_capture {
     const am_head_id *heads;
     size_t n_heads;
     size_t n_ctx;  /* as the cross-attention's */
-    float *scores; /* [n_heads, n_rows, n_ctx], scaled, before the softmax */
+    float *scores; /* [n_heads, n_rows, n_ctx], scaled, before the softmax; in 8 bits each
+                  * row is off by a constant, which no softmax sees */
 } am_score_capture;
 
 /*

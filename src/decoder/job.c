@@ -85,56 +85,55 @@ static bool is_full(const am_job *job) {
     return job->n_new >= job->options.n_new_max || job->input.n_prompt + job->n_new > job->n_ctx;
 }
 
+static bool uses_beams(const am_job *job) {
+    return job->options.temperature <= 0 && job->options.n_beams > 1;
+}
+
+size_t am__job_ask(am_job *job, am_ranking *rankings) {
+    const am_search_options *options = &job->options;
+    size_t n_rows = 0;
+    for (size_t i = 0; i < job->n_live; i++) {
+        const am_hypothesis *h = &job->live[i];
+        if (h->ended) continue;
+        am_ranking *ranking = &rankings[n_rows++];
+        ranking->rules = job->input.rules;
+        ranking->sampled = h->tokens;
+        ranking->n_sampled = h->n_tokens;
+        ranking->temperature = options->temperature;
+        ranking->n_wanted = uses_beams(job) ? options->n_beams + 1 : 1;
+        if (options->temperature <= 0) continue;
+        /* All samples grow out of the one prompt and its logits. */
+        if (job->n_new == 0) ranking->n_wanted = options->n_samples;
+        for (size_t d = 0; d < ranking->n_wanted; d++) {
+            ranking->draws[d] = am__rng_uniform(&job->rng);
+        }
+    }
+    return n_rows;
+}
+
 /* ---- Greedy and sampling ----------------------------------------------------------------- */
 
-static size_t sample(am_job *job, const am_kernels *kernels, const float *logits, float *scratch) {
-    for (size_t i = 0; i < job->n_vocab; i++) {
-        scratch[i] = logits[i] / (float)job->options.temperature;
-    }
-    kernels->softmax_f32(scratch, job->n_vocab);
-    double rest = am__rng_uniform(&job->rng);
-    size_t last_possible = 0;
-    for (size_t i = 0; i < job->n_vocab; i++) {
-        if (scratch[i] <= 0) continue;
-        last_possible = i;
-        rest -= (double)scratch[i];
-        if (rest < 0) break;
-    }
-    return last_possible;
+/* Gives one hypothesis token i of a ranking. */
+static void extend_alone(const am_job *job, const am_ranking *ranking, size_t i,
+                         am_hypothesis *h) {
+    h->sum_logprob += ranking->logits[i] - ranking->normalizer;
+    h->ended = ranking->tokens[i] == job->input.rules->specials->eot;
+    if (!h->ended) h->tokens[h->n_tokens++] = ranking->tokens[i];
 }
 
-/* Chooses the next token of one hypothesis from its logits. */
-static void extend_alone(am_job *job, const am_kernels *kernels, const float *logits,
-                         float *scratch, am_hypothesis *h) {
-    const size_t token = job->options.temperature > 0
-                             ? sample(job, kernels, logits, scratch)
-                             : kernels->argmax_f32(logits, job->n_vocab);
-    h->sum_logprob += logits[token] - kernels->logsumexp_f32(logits, job->n_vocab);
-    h->ended = (int32_t)token == job->input.rules->specials->eot;
-    if (!h->ended) h->tokens[h->n_tokens++] = (int32_t)token;
-}
-
-static void advance_alone(am_job *job, const am_kernels *kernels, am_kvcache *cache,
-                          float *logits, float *scratch) {
-    const am_rules *rules = job->input.rules;
-    if (job->n_new == 0) { /* all samples grow out of the one prompt and its logits */
-        const size_t n = job->options.temperature > 0 ? job->options.n_samples : 1;
-        am__rules_apply(rules, kernels, NULL, 0, logits);
-        for (size_t i = 0; i < n; i++) {
+static void advance_alone(am_job *job, am_kvcache *cache, const am_ranking *rankings) {
+    if (job->n_new == 0) {
+        for (size_t i = 0; i < rankings->n; i++) {
             if (i > 0) {
                 clear_hypothesis(&job->live[i]);
                 am__kvcache_fork(cache, &job->live[i].sequence, &job->live[0].sequence);
             }
-            extend_alone(job, kernels, logits, scratch, &job->live[i]);
+            extend_alone(job, rankings, i, &job->live[i]);
         }
-        job->n_live = n;
+        job->n_live = rankings->n;
     } else {
         for (size_t i = 0; i < job->n_live; i++) {
-            am_hypothesis *h = &job->live[i];
-            if (h->ended) continue;
-            am__rules_apply(rules, kernels, h->tokens, h->n_tokens, logits);
-            extend_alone(job, kernels, logits, scratch, h);
-            logits += job->n_vocab;
+            if (!job->live[i].ended) extend_alone(job, rankings++, 0, &job->live[i]);
         }
     }
     job->n_new++;
@@ -155,21 +154,12 @@ static void insert(extension *list, size_t *n, size_t n_max, extension candidate
     list[at] = candidate;
 }
 
-/* The n_top best tokens of one beam, added to the list of all beams' extensions. */
-static void rank_tokens(const am_job *job, const am_kernels *kernels, const float *logits,
-                        size_t beam, size_t n_top, extension *list, size_t *n, size_t n_max) {
-    const float base =
-        job->live[beam].sum_logprob - kernels->logsumexp_f32(logits, job->n_vocab);
-    extension top[AM_BEAMS_MAX + 1];
-    size_t n_found = 0;
-    for (size_t token = 0; token < job->n_vocab; token++) {
-        if (n_found == n_top && logits[token] <= top[n_found - 1].sum_logprob) continue;
-        if (logits[token] == -INFINITY) continue;
-        insert(top, &n_found, n_top, (extension){logits[token], beam, (int32_t)token});
-    }
-    for (size_t i = 0; i < n_found; i++) {
-        top[i].sum_logprob += base;
-        insert(list, n, n_max, top[i]);
+/* The best tokens of one beam, added to the list of all beams' extensions. */
+static void add_extensions(const am_job *job, const am_ranking *ranking, size_t beam,
+                           extension *list, size_t *n, size_t n_max) {
+    const float base = job->live[beam].sum_logprob - ranking->normalizer;
+    for (size_t i = 0; i < ranking->n; i++) {
+        insert(list, n, n_max, (extension){ranking->logits[i] + base, beam, ranking->tokens[i]});
     }
 }
 
@@ -209,8 +199,8 @@ static void replace_beams(am_job *job, am_kvcache *cache, const extension *list,
     job->n_live = n_next;
 }
 
-static am_status advance_beams(am_job *job, const am_kernels *kernels, am_kvcache *cache,
-                               float *logits, am_error *error) {
+static am_status advance_beams(am_job *job, am_kvcache *cache, const am_ranking *rankings,
+                               am_error *error) {
     const size_t n_beams = job->options.n_beams;
     const size_t capacity = ENDED_PER_BEAM * job->n_beams_max;
     const double wanted = rint((double)n_beams * job->options.patience);
@@ -219,10 +209,7 @@ static am_status advance_beams(am_job *job, const am_kernels *kernels, am_kvcach
     extension list[(AM_BEAMS_MAX + 1) * AM_BEAMS_MAX];
     size_t n = 0;
     for (size_t i = 0; i < job->n_live; i++) {
-        float *row = logits + i * job->n_vocab;
-        const am_hypothesis *h = &job->live[i];
-        am__rules_apply(job->input.rules, kernels, h->tokens, h->n_tokens, row);
-        rank_tokens(job, kernels, row, i, n_beams + 1, list, &n, sizeof list / sizeof *list);
+        add_extensions(job, &rankings[i], i, list, &n, sizeof list / sizeof *list);
     }
     replace_beams(job, cache, list, n, n_ended_max);
     job->n_new++;
@@ -239,14 +226,10 @@ static am_status advance_beams(am_job *job, const am_kernels *kernels, am_kvcach
     return AM_OK;
 }
 
-static bool uses_beams(const am_job *job) {
-    return job->options.temperature <= 0 && job->options.n_beams > 1;
-}
-
-am_status am__job_advance(am_job *job, const am_kernels *kernels, am_kvcache *cache, float *logits,
-                          float *scratch, am_error *error) {
-    if (uses_beams(job)) return advance_beams(job, kernels, cache, logits, error);
-    advance_alone(job, kernels, cache, logits, scratch);
+am_status am__job_advance(am_job *job, am_kvcache *cache, const am_ranking *rankings,
+                          am_error *error) {
+    if (uses_beams(job)) return advance_beams(job, cache, rankings, error);
+    advance_alone(job, cache, rankings);
     return AM_OK;
 }
 

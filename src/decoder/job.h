@@ -9,8 +9,7 @@
 
 #include "base/rng.h"
 #include "decoder/kvcache.h"
-#include "decoder/rules.h"
-#include "decoder/search.h"
+#include "decoder/ranking.h"
 
 /* One sequence being extended, or one that ended. */
 typedef struct am_hypothesis {
@@ -58,14 +57,13 @@ void am__job_begin(am_job *job, am_kvcache *cache, const am_search_input *input,
 /* Whether hypothesis i waits for its last token to be run. */
 bool am__job_waits(const am_job *job, size_t i);
 
-/*
- * Takes the logits of the rows that were run, in order of the hypotheses that waited (one row
- * after the prompt), [rows, n_vocab], and changes them. Ends in phase RUNNING or DONE; E_INTERNAL
- * when the rules leave no token. `scratch` [n_vocab].
- */
-AM_CHECK_RESULT am_status am__job_advance(am_job *job, const am_kernels *kernels,
-                                          am_kvcache *cache, float *logits, float *scratch,
-                                          am_error *error);
+/* What is asked of the logits of the rows that were run, in order of the hypotheses that waited
+ * (one row after the prompt). Returns how many rows that is. */
+size_t am__job_ask(am_job *job, am_ranking *rankings);
+
+/* Takes the answers. Ends in phase RUNNING or DONE; E_INTERNAL when the rules leave no token. */
+AM_CHECK_RESULT am_status am__job_advance(am_job *job, am_kvcache *cache,
+                                          const am_ranking *rankings, am_error *error);
 
 /* Of a job that is DONE; valid until it is released. */
 am_search_result am__job_result(const am_job *job);

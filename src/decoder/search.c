@@ -16,7 +16,9 @@ struct am_search {
     am_decoder_row *rows; /* [n_text_ctx] of the next decoder call */
     size_t *logit_rows;   /* [n_logit_rows] of them */
     size_t *first_logit;  /* [n_slots] where a slot's logits begin, or SIZE_MAX */
-    float *scratch;       /* [n_vocab] */
+    am_ranking *rankings; /* [n_logit_rows]: what is asked of the logits, */
+    float **ranked;       /* [n_logit_rows]: of which row, */
+    float *scratch;       /* [n_logit_rows, n_vocab]: and room for it */
     am_sequence alone;    /* of tokens run outside any slot; owns its cells' list */
 };
 
@@ -48,7 +50,10 @@ am_status am__search_new(const am_decoder *decoder, size_t n_slots, size_t n_bea
     AM_TRY_DONE(AM_NEW(&fresh->rows, n_ctx, error));
     AM_TRY_DONE(AM_NEW(&fresh->logit_rows, n_logit_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->first_logit, n_slots, error));
-    AM_TRY_DONE(AM_NEW(&fresh->scratch, (size_t)dims->n_vocab, error));
+    AM_TRY_DONE(AM_NEW(&fresh->rankings, n_logit_rows, error));
+    AM_TRY_DONE(AM_NEW(&fresh->ranked, n_logit_rows, error));
+    /* Touched where tokens are drawn, which is seldom. */
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->scratch, n_logit_rows * (size_t)dims->n_vocab, error));
     AM_TRY_DONE(AM_NEW(&fresh->alone.cells, n_ctx, error));
     *search = fresh;
     return AM_OK;
@@ -66,6 +71,8 @@ void am__search_free(am_search **search) {
     am__free(old->rows);
     am__free(old->logit_rows);
     am__free(old->first_logit);
+    am__free(old->rankings);
+    am__free(old->ranked);
     am__free(old->scratch);
     am__free(old->alone.cells);
     am__free(old);
@@ -115,9 +122,52 @@ static void add_rows(am_search *search, size_t slot, size_t *n_rows, size_t *n_l
     }
 }
 
-am_status am__search_step(am_search *search, const am_exec *exec, am_error *error) {
+typedef struct rank_job {
+    am_search *search;
+    const am_kernels *kernels;
+    size_t n_vocab;
+} rank_job;
+
+static void rank_row(void *context, size_t row, size_t n_rows) {
+    (void)n_rows;
+    const rank_job *job = context;
+    const am_search *search = job->search;
+    am__rank(&search->rankings[row], job->kernels, search->ranked[row],
+             search->scratch + row * job->n_vocab);
+}
+
+/* What the logits say, for all rows of all slots at once; then what the slots make of it. */
+static am_status advance(am_search *search, const am_exec *exec, float *logits, am_error *error) {
     const size_t n_vocab = (size_t)am__decoder_dims(search->decoder)->n_vocab;
-    am_kvcache *cache = am__decoder_cache(search->space);
+    rank_job ranks = {search, exec->kernels, n_vocab};
+    size_t n_rows = 0;
+    for (size_t i = 0; i < search->n_slots; i++) {
+        am_job *job = &search->jobs[i];
+        if (search->first_logit[i] == SIZE_MAX) continue;
+        float *own = logits + search->first_logit[i] * n_vocab;
+        if (job->phase == AM_JOB_PROMPT) {
+            job->no_speech_prob = probability(exec->kernels, own, n_vocab,
+                                              (size_t)job->input.rules->specials->no_speech);
+            own += n_vocab;
+        }
+        const size_t n = am__job_ask(job, search->rankings + n_rows);
+        for (size_t r = 0; r < n; r++) search->ranked[n_rows + r] = own + r * n_vocab;
+        n_rows += n;
+    }
+    am__team_run(exec->team, n_rows, rank_row, &ranks);
+    const am_ranking *rankings = search->rankings;
+    for (size_t i = 0; i < search->n_slots; i++) {
+        am_job *job = &search->jobs[i];
+        if (search->first_logit[i] == SIZE_MAX) continue;
+        size_t n = 0;
+        for (size_t h = 0; h < job->n_live; h++) n += !job->live[h].ended;
+        AM_TRY(am__job_advance(job, am__decoder_cache(search->space), rankings, error));
+        rankings += n;
+    }
+    return AM_OK;
+}
+
+am_status am__search_step(am_search *search, const am_exec *exec, am_error *error) {
     size_t n_rows = 0;
     size_t n_logits = 0;
     /* Slots that are under way first: their rows always fit, prompts take what is left. */
@@ -132,18 +182,7 @@ am_status am__search_step(am_search *search, const am_exec *exec, am_error *erro
                            error));
     float *logits =
         am__decoder_logits(search->decoder, exec, search->space, search->logit_rows, n_logits);
-    for (size_t i = 0; i < search->n_slots; i++) {
-        am_job *job = &search->jobs[i];
-        if (search->first_logit[i] == SIZE_MAX) continue;
-        float *own = logits + search->first_logit[i] * n_vocab;
-        if (job->phase == AM_JOB_PROMPT) {
-            job->no_speech_prob = probability(exec->kernels, own, n_vocab,
-                                              (size_t)job->input.rules->specials->no_speech);
-            own += n_vocab;
-        }
-        AM_TRY(am__job_advance(job, exec->kernels, cache, own, search->scratch, error));
-    }
-    return AM_OK;
+    return advance(search, exec, logits, error);
 }
 
 /* ---- Tokens run outside any slot ---------------------------------------------------------- */

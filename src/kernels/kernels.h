@@ -6,11 +6,12 @@
 #define AM_KERNELS_KERNELS_H
 
 #include "kernels/attn_f32.h"
-#include "kernels/softmax_u8.h"
+#include "kernels/attn_s8.h"
 #include "kernels/fft_f32.h"
 #include "kernels/gemm_f32.h"
 #include "kernels/gemm_s8.h"
 #include "kernels/quantize.h"
+#include "kernels/softmax_u8.h"
 #include "kernels/vector_f32.h"
 
 typedef struct am_kernels {
@@ -28,10 +29,16 @@ typedef struct am_kernels {
         am_gemm_s8_fn *tile_wide;
         am_softmax_u8_fn *softmax; /* scores -> values for tile, without the offset of 128 */
     } s8;
+    struct {
+        am_attn_pack_keys_fn *pack_keys;
+        am_attn_pack_values_fn *pack_values;
+        am_attn_weights_fn *weights;
+    } attn_s8; /* for the tiles of s8 */
     am_layernorm_f32_fn *layernorm_f32;
     am_softmax_f32_fn *softmax_f32;
     am_logsumexp_f32_fn *logsumexp_f32;
     am_argmax_f32_fn *argmax_f32;
+    am_top_f32_fn *top_f32;
     am_gelu_f32_fn *gelu_f32;
     am_add_f32_fn *add_f32;
     am_f16_to_f32_fn *f16_to_f32;

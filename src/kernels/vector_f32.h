@@ -16,6 +16,10 @@ typedef void am_softmax_f32_fn(float *x, size_t n);
 typedef float am_logsumexp_f32_fn(const float *x, size_t n);
 /* Index of the first maximum; n > 0, no NaN. */
 typedef size_t am_argmax_f32_fn(const float *x, size_t n);
+/* The k greatest, in falling order, the first of equal ones first, without -inf: their values and
+ * indices [k]. Returns how many there are, k at most. n > 0, 1 <= k <= AM_TOP_MAX, no NaN. */
+#define AM_TOP_MAX 32
+typedef size_t am_top_f32_fn(const float *x, size_t n, size_t k, float *values, int32_t *indices);
 /* y = x / 2 (1 + erf(x / sqrt 2)), |error| <= 1e-6 max(1, |x|) (Hendrycks and Gimpel 2016) */
 typedef void am_gelu_f32_fn(float *y, const float *x, size_t n);
 /* y += x */

@@ -45,8 +45,9 @@ static const check_level levels[] = {
 #endif
 };
 
-static const check_test *const suites[] = {check_s8_tests, check_gemm_tests, check_vector_tests,
-                                           check_rows_tests};
+static const check_test *const suites[] = {check_s8_tests, check_attn_s8_tests, check_gemm_tests,
+                                           check_vector_tests, check_rows_tests};
+#define N_S8_SUITES 2 /* the first: of what levels that only add integer products do have */
 
 typedef struct options {
     const char *test;
@@ -184,7 +185,7 @@ static void run_level(check *c, const check_level *level, const check_options *o
     if (options->bench && level->peak_gops != NULL) {
         printf("%s: measured peak %.1f GOPS of 8-bit products\n", level->name, level->peak_gops());
     }
-    for (size_t i = 0; i < (level->s8_only ? 1 : sizeof suites / sizeof *suites); i++) {
+    for (size_t i = 0; i < (level->s8_only ? N_S8_SUITES : sizeof suites / sizeof *suites); i++) {
         for (const check_test *test = suites[i]; test->name != NULL; test++) {
             if (options->test != NULL && strcmp(options->test, test->name) != 0) continue;
             ++*(run_test(c, test, level, options) ? n_passed : n_failed);

@@ -79,6 +79,7 @@ extern const check_test check_gemm_tests[];
 extern const check_test check_vector_tests[];
 extern const check_test check_rows_tests[];
 extern const check_test check_s8_tests[];
+extern const check_test check_attn_s8_tests[];
 
 /* Compiled for any machine where the tests were built with SIMDe, and for any with AVX2. */
 extern const am_kernels am__kernels__avx512_emulated;

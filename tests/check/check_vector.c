@@ -139,6 +139,43 @@ static void check_argmax(check *c) {
     argmax_case(c, N_MAX, FILL_UNIFORM);
 }
 
+static void top_case(check *c, size_t n, fill_kind fill) {
+    float *x = check_floats(c, n);
+    fill_scores(c, x, n, fill);
+    for (size_t i = 0; i < n / 3; i++) { /* equal ones */
+        x[am__rng_below(&c->rng, n)] = x[am__rng_below(&c->rng, n)];
+    }
+    const size_t k = 1 + am__rng_below(&c->rng, AM_TOP_MAX);
+    float *values = check_out(c, 1, k, k, sizeof *values);
+    int32_t *indices = check_out(c, 1, k, k, sizeof *indices);
+    float want_values[AM_TOP_MAX];
+    int32_t want_indices[AM_TOP_MAX];
+    const size_t want = am__kernels_ref.top_f32(x, n, k, want_values, want_indices);
+    const size_t found = c->kernels->top_f32(x, n, k, values, indices);
+    check_near(c, (double)found, (double)want, 0, 0);
+    for (size_t i = 0; i < want && i < found; i++) {
+        check_near(c, (double)values[i], (double)want_values[i], 0, i);
+        check_near(c, indices[i], want_indices[i], 0, i);
+        check_near(c, (double)values[i], (double)x[indices[i]], 0, i);
+        check_true(c, i == 0 || values[i] < values[i - 1] ||
+                          (values[i] == values[i - 1] && indices[i] > indices[i - 1]),
+                   "not in falling order");
+    }
+}
+
+static void check_top(check *c) {
+    each_length(c, "top", top_case);
+    check_case(c, "top n=%d", N_MAX);
+    top_case(c, N_MAX, FILL_UNIFORM);
+    check_case(c, "top of -inf");
+    float *x = check_floats(c, 100);
+    float values[2];
+    int32_t indices[2];
+    for (size_t i = 0; i < 100; i++) x[i] = i == 70 ? -FLT_MAX : -INFINITY;
+    check_near(c, (double)c->kernels->top_f32(x, 100, 2, values, indices), 1, 0, 0);
+    check_near(c, indices[0], 70, 0, 1);
+}
+
 static void gelu_case(check *c, size_t n, fill_kind fill) {
     float *x = check_floats(c, n);
     check_fill(c, x, n, fill);
@@ -298,6 +335,7 @@ BENCH(layernorm, k->layernorm_f32(b->y, b->x, b->gamma, b->gamma, BENCH_N))
 BENCH(softmax, k->softmax_f32(b->y, BENCH_N))
 BENCH(logsumexp, b->y[0] = k->logsumexp_f32(b->x, BENCH_N))
 BENCH(argmax, b->y[0] = (float)k->argmax_f32(b->x, BENCH_N))
+BENCH(top, k->top_f32(b->x, BENCH_N, 6, b->y, (int32_t *)(void *)b->gamma))
 BENCH(gelu, k->gelu_f32(b->y, b->x, BENCH_N))
 BENCH(add, k->add_f32(b->y, b->x, BENCH_N))
 BENCH(f16_to_f32, k->f16_to_f32(b->y, b->halves, BENCH_N))
@@ -309,6 +347,7 @@ const check_test check_vector_tests[] = {
     {"softmax_f32", check_softmax, bench_softmax},
     {"logsumexp_f32", check_logsumexp, bench_logsumexp},
     {"argmax_f32", check_argmax, bench_argmax},
+    {"top_f32", check_top, bench_top},
     {"gelu_f32", check_gelu, bench_gelu},
     {"add_f32", check_add, bench_add},
     {"f16_to_f32", check_f16_to_f32, bench_f16_to_f32},

@@ -46,6 +46,22 @@ size_t am_argmax_f32__ref(const float *x, size_t n) {
     return best;
 }
 
+size_t am_top_f32__ref(const float *x, size_t n, size_t k, float *values, int32_t *indices) {
+    size_t n_found = 0;
+    for (; n_found < k; n_found++) { /* the first of the greatest that come after the last found */
+        size_t best = n;
+        for (size_t i = 0; i < n; i++) {
+            const bool later = n_found == 0 || x[i] < values[n_found - 1] ||
+                               (x[i] == values[n_found - 1] && (int32_t)i > indices[n_found - 1]);
+            if (later && x[i] > (best < n ? x[best] : -INFINITY)) best = i;
+        }
+        if (best == n) break;
+        values[n_found] = x[best];
+        indices[n_found] = (int32_t)best;
+    }
+    return n_found;
+}
+
 void am_gelu_f32__ref(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const double value = (double)x[i];
@@ -144,10 +160,12 @@ const am_kernels am__kernels_ref = {
     .gemm = {AM_REF_MR, AM_REF_NR, am_gemm_f32__ref, am_gemm_f16__ref},
     .s8 = {{AM_REF_MR, AM_REF_NR, 2, sizeof(int16_t)},
            am_quantize__ref, am_gemm_s8__ref, NULL, NULL, am_softmax_u8__ref},
+    .attn_s8 = {am_attn_pack_keys__ref, am_attn_pack_values__ref, am_attn_weights__ref},
     .layernorm_f32 = am_layernorm_f32__ref,
     .softmax_f32 = am_softmax_f32__ref,
     .logsumexp_f32 = am_logsumexp_f32__ref,
     .argmax_f32 = am_argmax_f32__ref,
+    .top_f32 = am_top_f32__ref,
     .gelu_f32 = am_gelu_f32__ref,
     .add_f32 = am_add_f32__ref,
     .f16_to_f32 = am_f16_to_f32__ref,

@@ -1,0 +1,179 @@
+/*
+ * Time of a decoder step beside what the memory allows: weights are read once a step, keys and
+ * values of the audio once a window. A model goes in, a table comes out.
+ *
+ *     build/bench/decoder_step MODEL [int8|f32] [THREADS]
+ *
+ * A step is the search's own: decoder, rules and choice of tokens, over windows of full length
+ * whose encoder states are noise. Sequences grow from 24 to 120 tokens while it is timed; the best
+ * of the rounds counts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "decoder/search.h"
+#include "engine/engine.h"
+
+#define READ_BYTES ((size_t)256 << 20)
+#define READ_PARTS 64
+#define WINDOWS_MAX 16
+#define STEPS_BEFORE 24 /* from an empty sequence on */
+#define STEPS 4         /* timed at once: */
+#define ROUNDS 24       /* some rounds fall between other programs */
+
+typedef struct shape {
+    size_t n_windows, n_beams;
+} shape;
+
+typedef struct bench {
+    const am_decoder *decoder;
+    am_exec exec;
+    am_cross *cross[WINDOWS_MAX];
+    am_rules rules;
+    am_special_tokens specials;
+    int32_t silent[1]; /* the end token: no window ends while it is timed */
+    double bandwidth;  /* bytes a second */
+} bench;
+
+static void require(am_status status, const am_error *error) {
+    if (status == AM_OK) return;
+    fprintf(stderr, "decoder_step: %s: %s\n", am_status_name(status), error->detail);
+    exit(EXIT_FAILURE);
+}
+
+/* ---- What memory gives --------------------------------------------------------------------- */
+
+typedef struct read_job {
+    const uint64_t *words;
+    uint64_t sums[READ_PARTS];
+} read_job;
+
+static void read_part(void *context, size_t part, size_t n_parts) {
+    read_job *job = context;
+    const size_t n = READ_BYTES / sizeof *job->words / n_parts;
+    const uint64_t *words = job->words + part * n;
+    uint64_t sums[16] = {0};
+    for (size_t i = 0; i + 16 <= n; i += 16) {
+        for (size_t j = 0; j < 16; j++) sums[j] ^= words[i + j];
+    }
+    for (size_t j = 0; j < 16; j++) job->sums[part] ^= sums[j];
+}
+
+static double measure_bandwidth(am_team *team) {
+    read_job job = {0};
+    uint64_t *words = NULL;
+    am_error error;
+    require(AM_NEW_RAW(&words, READ_BYTES / sizeof *words, &error), &error);
+    for (size_t i = 0; i < READ_BYTES / sizeof *words; i++) words[i] = i;
+    job.words = words;
+    double best = 0;
+    for (int round = 0; round < 8; round++) {
+        const double start = am__now();
+        am__team_run(team, READ_PARTS, read_part, &job);
+        const double rate = (double)READ_BYTES / (am__now() - start);
+        best = rate > best ? rate : best;
+    }
+    am__free(words);
+    return best;
+}
+
+/* ---- A step -------------------------------------------------------------------------------- */
+
+static void make_windows(bench *b, size_t n_windows) {
+    const am_dims *dims = am__decoder_dims(b->decoder);
+    const size_t n = (size_t)dims->n_audio_ctx * (size_t)dims->d_model;
+    float *states = NULL;
+    am_error error;
+    am_rng rng;
+    require(AM_NEW_RAW(&states, n, &error), &error);
+    for (size_t w = 0; w < n_windows; w++) {
+        am__rng_seed(&rng, w);
+        for (size_t i = 0; i < n; i++) states[i] = (float)am__rng_uniform(&rng) * 4 - 2;
+        require(am__cross_new(b->decoder, &b->cross[w], &error), &error);
+        am__cross_run(b->decoder, &b->exec, states, (size_t)dims->n_audio_ctx, b->cross[w]);
+    }
+    am__free(states);
+}
+
+static void run_steps(am_search *search, const bench *b, int n_steps) {
+    am_error error;
+    for (int i = 0; i < n_steps; i++) require(am__search_step(search, &b->exec, &error), &error);
+}
+
+/* Best seconds of a step. */
+static double time_steps(const bench *b, const shape *s) {
+    const am_search_options options = {.n_beams = s->n_beams, .n_samples = 1, .patience = 1,
+                                       .length_penalty = -1, .n_new_max = 200};
+    am_search *search = NULL;
+    am_error error;
+    double best = 1e9;
+    require(am__search_new(b->decoder, s->n_windows, s->n_beams, &search, &error), &error);
+    for (size_t w = 0; w < s->n_windows; w++) {
+        const am_search_input input = {&b->specials.sot, 1, 0, b->cross[w], &b->rules};
+        am__search_begin(search, w, &input, &options);
+    }
+    run_steps(search, b, STEPS_BEFORE);
+    for (int round = 0; round < ROUNDS; round++) {
+        const double start = am__now();
+        run_steps(search, b, STEPS);
+        const double seconds = (am__now() - start) / STEPS;
+        best = seconds < best ? seconds : best;
+    }
+    am__search_free(&search);
+    return best;
+}
+
+static void report(const bench *b, const shape *s) {
+    const am_dims *dims = am__decoder_dims(b->decoder);
+    const double seconds = time_steps(b, s);
+    /* The least that has to be read, whatever the program does: 8-bit weights, 8-bit windows. */
+    const double layer = 14.0 * dims->d_model * dims->d_model;
+    const double weights = layer * dims->n_decoder_layers + (double)dims->n_vocab * dims->d_model;
+    const double window = 2.0 * dims->n_decoder_layers * dims->n_audio_ctx * dims->d_model;
+    const double bytes = weights + window * (double)s->n_windows;
+    printf("%7zu %6zu %6zu %10.3f %10.1f %8.1f %7.0f %%\n", s->n_windows, s->n_beams,
+           s->n_windows * s->n_beams, 1e3 * seconds, 1e-6 * bytes, 1e-9 * bytes / seconds,
+           100 * bytes / seconds / b->bandwidth);
+}
+
+int main(int argc, char **argv) {
+    static const shape shapes[] = {{1, 1}, {1, 5}, {8, 1}, {16, 1}, {16, 5}};
+    static bench b;
+    if (argc < 2) {
+        fprintf(stderr, "usage: decoder_step MODEL [int8|f32] [THREADS]\n");
+        return 2;
+    }
+    am_engine_options options;
+    am_engine *engine = NULL;
+    am_error error;
+    am_engine_options_init(&options);
+    options.compute_type =
+        argc > 2 && strcmp(argv[2], "f32") == 0 ? AM_COMPUTE_F32 : AM_COMPUTE_INT8;
+    if (argc > 3) options.n_threads = atoi(argv[3]);
+    require(am_engine_open(argv[1], &options, &engine, &error), &error);
+    b.decoder = engine->decoder;
+    b.exec.kernels = engine->kernels;
+    b.specials = *am__tokenizer_specials(engine->tokenizer);
+    b.silent[0] = b.specials.eot;
+    b.rules = (am_rules){.specials = &b.specials, .n_vocab = (size_t)engine->dims.n_vocab,
+                         .suppress = b.silent, .n_suppress = 1, .timestamps = true,
+                         .max_initial = 50};
+    require(am__team_new(engine->n_threads, &b.exec.team, &error), &error);
+    require(am__alloc(am__decoder_workspace(b.decoder, &b.exec), 1, &b.exec.workspace, &error),
+            &error);
+    b.bandwidth = measure_bandwidth(b.exec.team);
+    make_windows(&b, WINDOWS_MAX);
+    printf("%s, %s, %d threads, %s: memory is read at %.1f GB/s\n", engine->name,
+           options.compute_type == AM_COMPUTE_INT8 ? "int8" : "f32", engine->n_threads,
+           engine->kernels->isa, 1e-9 * b.bandwidth);
+    printf("windows  beams   rows    ms/step    MB/step     GB/s    share\n");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) report(&b, &shapes[i]);
+    for (size_t w = 0; w < WINDOWS_MAX; w++) am__cross_free(&b.cross[w]);
+    am__free(b.exec.workspace);
+    am__team_free(&b.exec.team);
+    am_engine_close(&engine);
+    return 0;
+}
