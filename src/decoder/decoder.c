@@ -177,10 +177,10 @@ am_status am__cross_new(const am_decoder *decoder, am_cross **cross, am_error *e
     am_cross *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     const am_status status =
-        AM_NEW(&fresh->kv,
-               (size_t)dims->n_decoder_layers * (size_t)dims->n_audio_ctx * 2 *
-                   (size_t)dims->d_model,
-               error);
+        AM_NEW_RAW(&fresh->kv,
+                   (size_t)dims->n_decoder_layers * (size_t)dims->n_audio_ctx * 2 *
+                       (size_t)dims->d_model,
+                   error);
     if (status != AM_OK) {
         am__cross_free(&fresh);
         return status;
@@ -221,7 +221,7 @@ am_status am__decoder_space_new(const am_decoder *decoder, size_t n_cells, size_
     AM_TRY_DONE(AM_NEW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
     AM_TRY_DONE(AM_NEW(&fresh->mixed, n_rows * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->chosen, n_logit_rows * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
     AM_TRY_DONE(AM_NEW(&fresh->attention, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->n_past, n_rows, error));
     AM_TRY_DONE(AM_NEW(&fresh->capture, n_rows * (size_t)dims->n_heads, error));
