@@ -36,8 +36,8 @@ def shared_folder():
 
 
 def transcribe(program, model, path, options):
-    command = [program, "transcribe", "--model", str(model), "--quiet", "True", "-f", "json",
-               "-o", "-", *options, str(path)]
+    command = [program, "transcribe", "--model", str(model), "--mode", "sequential", "--quiet",
+               "True", "-f", "json", "-o", "-", *options, str(path)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         sys.exit(f"parity: {path}: {run.stderr.strip()}")

@@ -151,9 +151,11 @@ static void print_table(const options *opts, am_engine_info info, const am_stage
         const bool is_rest = i == n_stages;
         const double seconds = is_rest ? wall_s - sum_s : stages[i].seconds / opts->repeat;
         const double n_calls = is_rest ? 0 : (double)stages[i].n_calls / opts->repeat;
-        printf("%-20s %9.3f %6.1f%% %9.0f %10.3f\n", is_rest ? "rest" : stages[i].name, seconds,
-               100 * seconds / wall_s, n_calls, n_calls > 0 ? 1e3 * seconds / n_calls : 0);
-        sum_s += seconds;
+        const bool beside = !is_rest && stages[i].beside;
+        printf("%-20s %9.3f %6.1f%% %9.0f %10.3f%s\n", is_rest ? "rest" : stages[i].name, seconds,
+               100 * seconds / wall_s, n_calls, n_calls > 0 ? 1e3 * seconds / n_calls : 0,
+               beside ? "  beside the others" : "");
+        if (!beside) sum_s += seconds;
     }
     printf("audio %.1f s, wall %.3f s, %.1f x real time, load %.3f s, %lu words, "
            "peak RSS %.0f MB\n",

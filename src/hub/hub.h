@@ -13,8 +13,8 @@ AM_CHECK_RESULT am_status am__hub_resolve(const char *name_or_path, const char *
                                           char *path, size_t size, am_error *error);
 
 /*
- * Where the speech detector's weights are: installed below models_dir (NULL = default), or in the
- * folder that `model` stands in. False, and nothing written, when in neither.
+ * Where the speech detector's weights are: installed below models_dir (NULL = default) or beside
+ * `model`, or as a file beside it. False when in none of these places.
  */
 bool am__hub_find_vad(const char *models_dir, const char *model, char *path, size_t size);
 

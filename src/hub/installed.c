@@ -75,20 +75,28 @@ am_status am__hub_resolve(const char *name_or_path, const char *models_dir, char
 }
 
 bool am__hub_find_vad(const char *models_dir, const char *model, char *path, size_t size) {
-    char found[AM_PATH_MAX], folder[AM_PATH_MAX];
     const am_hub_entry *entry = am__catalogue_find(AM_HUB_VAD);
     const char *name = entry->files[0].name;
+    char folder[AM_PATH_MAX], beside[AM_PATH_MAX];
     size_t n = strlen(model);
-    if (am__entry_folder(entry, models_dir, folder, sizeof folder, NULL) == AM_OK &&
-        am__entry_installed(entry, folder) &&
-        am__path_join(folder, name, found, sizeof found, NULL) == AM_OK) {
-        return snprintf(path, size, "%s", found) < (int)size;
-    }
     while (n > 0 && model[n - 1] == '/') n--;
     while (n > 0 && model[n - 1] != '/') n--;
-    const int n_found = snprintf(found, sizeof found, "%.*s%s", (int)n, model, name);
-    if (n_found < 0 || (size_t)n_found >= sizeof found || access(found, R_OK) != 0) return false;
-    return snprintf(path, size, "%s", found) < (int)size;
+    if (n >= sizeof folder) return false;
+    memcpy(folder, model, n);
+    folder[n] = '\0';
+    snprintf(beside, sizeof beside, "%.*s%s", (int)n, model, entry->name);
+    const char *const folders[] = {beside, n > 0 ? folder : "."};
+    if (am__entry_folder(entry, models_dir, path, size, NULL) == AM_OK &&
+        am__entry_installed(entry, path)) {
+        return am__entry_folder(entry, models_dir, folder, sizeof folder, NULL) == AM_OK &&
+               am__path_join(folder, name, path, size, NULL) == AM_OK;
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        if (am__path_exists(folders[i], name)) {
+            return am__path_join(folders[i], name, path, size, NULL) == AM_OK;
+        }
+    }
+    return false;
 }
 
 am_status am_models_list(const char *models_dir, am_model_info **models, size_t *n_models,

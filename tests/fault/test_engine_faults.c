@@ -77,6 +77,7 @@ static am_status transcribe(am_engine *engine) {
     am_audio *audio = NULL;
     am_result *result = NULL;
     am_params_init(&params);
+    params.mode = AM_MODE_SEQUENTIAL;
     params.beam_size = 2;
     params.best_of = 2;
     params.n_temperatures = 1;
