@@ -119,16 +119,20 @@ static void print_spooled_text(FILE *spool) {
 static void print_json(const options *opts, am_engine_info info, const am_stage_time *stages,
                        size_t n_stages, measurement *measured) {
     const double wall_s = median(measured->walls_s, measured->n_walls);
+    const bool is_batched = opts->params.mode == AM_MODE_BATCHED;
     printf("{\"model\": ");
     print_json_text(opts->model);
     printf(", \"format\": ");
     print_json_text(info.format);
     printf(", \"isa\": ");
     print_json_text(info.isa);
-    printf(", \"threads\": %d, \"beam_size\": %d, \"repeat\": %d, \"audio_s\": %.3f, "
-           "\"load_s\": %.3f, \"wall_s\": %.3f, \"x_real_time\": %.2f, \"words\": %lu, "
+    printf(", \"threads\": %d, \"mode\": \"%s\", \"batch_size\": %d, \"beam_size\": %d, "
+           "\"repeat\": %d, \"audio_s\": %.3f, \"load_s\": %.3f, \"wall_s\": %.3f, "
+           "\"x_real_time\": %.2f, \"words\": %lu, "
            "\"rss_mb\": %.1f, \"stages\": {",
-           info.n_threads, opts->params.beam_size, opts->repeat, measured->audio_s,
+           info.n_threads, is_batched ? "batched" : "sequential",
+           is_batched ? opts->params.batch_size : 1, opts->params.beam_size, opts->repeat,
+           measured->audio_s,
            info.load_seconds, wall_s, measured->audio_s / wall_s, measured->n_words,
            peak_rss_mb());
     for (size_t i = 0; i < n_stages; i++) {
@@ -144,8 +148,13 @@ static void print_table(const options *opts, am_engine_info info, const am_stage
                         size_t n_stages, measurement *measured) {
     const double wall_s = median(measured->walls_s, measured->n_walls);
     double sum_s = 0;
-    printf("%s (%s, %s, %d threads), beam %d\n", opts->model, info.format, info.isa,
+    printf("%s (%s, %s, %d threads), beam %d, ", opts->model, info.format, info.isa,
            info.n_threads, opts->params.beam_size);
+    if (opts->params.mode == AM_MODE_BATCHED) {
+        printf("batched, %d at once\n", opts->params.batch_size);
+    } else {
+        printf("sequential\n");
+    }
     printf("%-20s %9s %7s %9s %10s\n", "stage", "s", "share", "calls", "ms/call");
     for (size_t i = 0; i <= n_stages; i++) {
         const bool is_rest = i == n_stages;
