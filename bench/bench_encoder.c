@@ -200,7 +200,8 @@ int main(int argc, char **argv) {
         if (strcmp(argv[at], "--repeat") == 0) n_repeat = (int)most;
     }
     if (at >= argc || argv[at][0] == '-') {
-        fputs("usage: bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]\n", stderr);
+        fputs("usage: bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]\n",
+              stderr);
         return 2;
     }
     set_up(&b, argv[at], n_threads);

@@ -210,7 +210,8 @@ typedef struct am_pull_options {
     void *user;
 } am_pull_options;
 
-/** Fetches a model of the catalogue: resumable, verified, renamed into place when whole. */
+/** Fetches a model of the catalogue: resumable, verified, renamed into place when whole. With a
+ * Whisper model comes the speech detector, "silero-vad". */
 AM_API AM_CHECK_RESULT am_status am_model_pull(const char *name, const am_pull_options *options,
                                                am_error *error);
 
@@ -230,6 +231,8 @@ typedef struct am_engine_options {
     const char *models_dir;    /**< where a model's name is looked up; NULL = default folder */
     am_compute_type compute_type;
     int n_threads;             /**< threads of a session, 1 … 256; 0 = one per core */
+    const char *vad_model;     /**< file of the Silero VAD weights (ggml); NULL = the installed
+                                * "silero-vad", or the file of its name beside the model */
 } am_engine_options;
 
 AM_API void am_engine_options_init(am_engine_options *options);
@@ -238,6 +241,8 @@ AM_API void am_engine_options_init(am_engine_options *options);
  * Loads a model: a catalogue name that is installed, a CTranslate2 or Hugging Face directory, or
  * a ggml file. `options` NULL means the defaults.
  * Errors: E_NOT_FOUND, E_MODEL (with the tensor or field), E_UNSUPPORTED, E_MEMORY, E_IO.
+ * Weights of the speech detector that are in none of their places are no error here: see
+ * am_engine_check.
  */
 AM_API AM_CHECK_RESULT am_status am_engine_open(const char *model, const am_engine_options *options,
                                                 am_engine **engine, am_error *error);
@@ -265,10 +270,45 @@ AM_API void am_session_free(am_session **session);
 
 typedef enum am_task { AM_TASK_TRANSCRIBE, AM_TASK_TRANSLATE } am_task;
 
-#define AM_MAX_TEMPERATURES 16
+/** How a recording is gone through. */
+typedef enum am_mode {
+    /** Windows of speech that do not depend on each other, many decoded at once: the fast way. */
+    AM_MODE_BATCHED,
+    /** openai/whisper's: the next window begins where the text of this one ends. */
+    AM_MODE_SEQUENTIAL,
+} am_mode;
 
-/** Names and defaults are openai/whisper's. Strings are borrowed for the call. */
+/** Names, defaults and rules are faster-whisper's for batches. */
+typedef struct am_vad_options {
+    double threshold;              /**< speech starts at this probability; default .5 */
+    double neg_threshold;          /**< and ends below this; < 0: max(threshold - .15, .01) */
+    int min_speech_duration_ms;    /**< shorter speech is dropped; default 0 */
+    double max_speech_duration_s;  /**< longer speech is cut; at most and by default 30 */
+    int min_silence_duration_ms;   /**< shorter silence is part of the speech; default 160 */
+    int speech_pad_ms;             /**< kept on both sides of speech; default 400 */
+} am_vad_options;
+
+AM_API void am_vad_options_init(am_vad_options *options);
+
+#define AM_MAX_TEMPERATURES 16
+#define AM_MAX_BATCH 64
+
+#define AM_AUDIO_CTX_AUTO 0    /**< of am_params.audio_ctx: what a window's speech needs */
+#define AM_AUDIO_CTX_FULL (-1) /**< the model's own: 30 s */
+
+/** Names and defaults are openai/whisper's, else faster-whisper's. Strings are borrowed for the
+ * call. */
 typedef struct am_params {
+    am_mode mode;                        /**< default AM_MODE_BATCHED */
+    int batch_size;                      /**< windows decoded at once, 1 … 64; default 16. The text
+                                          * does not depend on it. Batched mode */
+    int audio_ctx;                       /**< positions of 20 ms that the encoder runs over: auto
+                                          * (the default), full, or this many unless the window
+                                          * needs more. Batched mode; sequential mode is full */
+    int audio_ctx_margin;                /**< positions behind the speech in auto; default 200 */
+    bool vad_filter;                     /**< leave out what is no speech; default true. Batched
+                                          * mode; needs am_engine_options.vad_model */
+    am_vad_options vad;
     am_task task;
     const char *language;                /**< code or English name; NULL or "auto" = detect */
     double temperatures[AM_MAX_TEMPERATURES]; /**< tried in turn: 0, .2, .4, .6, .8, 1 */
@@ -280,9 +320,10 @@ typedef struct am_params {
     double compression_ratio_threshold;  /**< above: failed; default 2.4; NaN = off */
     double logprob_threshold;            /**< below: failed; default -1; NaN = off */
     double no_speech_threshold;          /**< above, and logprob failed: silence; .6; NaN = off */
-    bool condition_on_previous_text;     /**< default true */
-    const char *initial_prompt;          /**< text before the first window, or NULL */
-    bool carry_initial_prompt;           /**< keep it before every window */
+    bool condition_on_previous_text;     /**< default true; sequential mode only */
+    const char *initial_prompt;          /**< text before the first window, in batched mode before
+                                          * every one; or NULL */
+    bool carry_initial_prompt;           /**< keep it before every window in sequential mode too */
     const char *prefix;                  /**< text the first window begins with, or NULL */
     const char *hotwords;                /**< words hinted before every window, or NULL */
     const char *suppress_tokens;         /**< "-1": non-speech symbols (default), "", ids "1,2" */
@@ -299,6 +340,14 @@ typedef struct am_params {
 } am_params;
 
 AM_API void am_params_init(am_params *params);
+
+/**
+ * Whether the engine can transcribe with these parameters: every range, the language, and the
+ * speech detector's weights (E_NOT_FOUND, with the command that gets them). am_transcribe finds
+ * the same; here it costs no audio.
+ */
+AM_API AM_CHECK_RESULT am_status am_engine_check(const am_engine *engine, const am_params *params,
+                                                 am_error *error);
 
 /* ---- Results ----------------------------------------------------------------------------- */
 
@@ -326,7 +375,8 @@ typedef struct am_segment {
 typedef struct am_result am_result;
 
 AM_API const char *am_result_text(const am_result *result);
-AM_API const char *am_result_language(const am_result *result);  /**< code: "en" */
+/** Code: "en"; "" when it was to be detected and nobody spoke. */
+AM_API const char *am_result_language(const am_result *result);
 AM_API double am_result_language_probability(const am_result *result); /**< 1 when given */
 AM_API double am_result_duration(const am_result *result);       /**< seconds of audio read */
 AM_API am_task am_result_task(const am_result *result);
@@ -379,6 +429,7 @@ typedef struct am_stage_time {
     const char *name;       /**< "audio", "mel", "encoder", "cross_kv", "decoder", "words", … */
     double seconds;
     uint64_t n_calls;       /**< windows, or steps of the decoder */
+    bool beside;            /**< in a thread of its own: its time is not part of the others' sum */
 } am_stage_time;
 AM_API size_t am_session_stages(const am_session *session, am_stage_time *stages, size_t capacity);
 

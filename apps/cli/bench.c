@@ -119,16 +119,20 @@ static void print_spooled_text(FILE *spool) {
 static void print_json(const options *opts, am_engine_info info, const am_stage_time *stages,
                        size_t n_stages, measurement *measured) {
     const double wall_s = median(measured->walls_s, measured->n_walls);
+    const bool is_batched = opts->params.mode == AM_MODE_BATCHED;
     printf("{\"model\": ");
     print_json_text(opts->model);
     printf(", \"format\": ");
     print_json_text(info.format);
     printf(", \"isa\": ");
     print_json_text(info.isa);
-    printf(", \"threads\": %d, \"beam_size\": %d, \"repeat\": %d, \"audio_s\": %.3f, "
-           "\"load_s\": %.3f, \"wall_s\": %.3f, \"x_real_time\": %.2f, \"words\": %lu, "
+    printf(", \"threads\": %d, \"mode\": \"%s\", \"batch_size\": %d, \"beam_size\": %d, "
+           "\"repeat\": %d, \"audio_s\": %.3f, \"load_s\": %.3f, \"wall_s\": %.3f, "
+           "\"x_real_time\": %.2f, \"words\": %lu, "
            "\"rss_mb\": %.1f, \"stages\": {",
-           info.n_threads, opts->params.beam_size, opts->repeat, measured->audio_s,
+           info.n_threads, is_batched ? "batched" : "sequential",
+           is_batched ? opts->params.batch_size : 1, opts->params.beam_size, opts->repeat,
+           measured->audio_s,
            info.load_seconds, wall_s, measured->audio_s / wall_s, measured->n_words,
            peak_rss_mb());
     for (size_t i = 0; i < n_stages; i++) {
@@ -144,16 +148,23 @@ static void print_table(const options *opts, am_engine_info info, const am_stage
                         size_t n_stages, measurement *measured) {
     const double wall_s = median(measured->walls_s, measured->n_walls);
     double sum_s = 0;
-    printf("%s (%s, %s, %d threads), beam %d\n", opts->model, info.format, info.isa,
+    printf("%s (%s, %s, %d threads), beam %d, ", opts->model, info.format, info.isa,
            info.n_threads, opts->params.beam_size);
+    if (opts->params.mode == AM_MODE_BATCHED) {
+        printf("batched, %d at once\n", opts->params.batch_size);
+    } else {
+        printf("sequential\n");
+    }
     printf("%-20s %9s %7s %9s %10s\n", "stage", "s", "share", "calls", "ms/call");
     for (size_t i = 0; i <= n_stages; i++) {
         const bool is_rest = i == n_stages;
         const double seconds = is_rest ? wall_s - sum_s : stages[i].seconds / opts->repeat;
         const double n_calls = is_rest ? 0 : (double)stages[i].n_calls / opts->repeat;
-        printf("%-20s %9.3f %6.1f%% %9.0f %10.3f\n", is_rest ? "rest" : stages[i].name, seconds,
-               100 * seconds / wall_s, n_calls, n_calls > 0 ? 1e3 * seconds / n_calls : 0);
-        sum_s += seconds;
+        const bool beside = !is_rest && stages[i].beside;
+        printf("%-20s %9.3f %6.1f%% %9.0f %10.3f%s\n", is_rest ? "rest" : stages[i].name, seconds,
+               100 * seconds / wall_s, n_calls, n_calls > 0 ? 1e3 * seconds / n_calls : 0,
+               beside ? "  beside the others" : "");
+        if (!beside) sum_s += seconds;
     }
     printf("audio %.1f s, wall %.3f s, %.1f x real time, load %.3f s, %lu words, "
            "peak RSS %.0f MB\n",

@@ -216,6 +216,7 @@ static am_status choose_output(job *self, am_error *error) {
 static am_status open_engine(job *self, am_error *error) {
     const options *opts = self->opts;
     REPORT_TRY(am_engine_open(opts->model, &opts->engine, &self->engine, error));
+    REPORT_TRY(am_engine_check(self->engine, &opts->params, error));
     return am_session_new(self->engine, &self->session, error);
 }
 

@@ -136,6 +136,25 @@ static bool parse_int(const char *text, double min, double max, int *value) {
     return true;
 }
 
+/* Position of text in "a|b|c", or -1. */
+static int choice_of(const char *choices, const char *text) {
+    const size_t n = strlen(text);
+    for (int position = 0;; position++) {
+        const size_t n_choice = strcspn(choices, "|");
+        if (n_choice == n && strncmp(choices, text, n) == 0) return position;
+        if (choices[n_choice] == '\0') return -1;
+        choices += n_choice + 1;
+    }
+}
+
+/* A number, or a word that stands for one. */
+static bool parse_count(const option_spec *spec, const char *text, int *value) {
+    const int position = spec->choices != NULL ? choice_of(spec->choices, text) : -1;
+    if (position < 0) return parse_int(text, spec->min, spec->max, value);
+    *value = -position;
+    return true;
+}
+
 static bool parse_seed(const char *text, uint64_t *value) {
     char *end = NULL;
     errno = 0;
@@ -155,17 +174,6 @@ static bool parse_real(const char *text, double min, double max, double *value) 
     if (number < min || number > max) return false;
     *value = number;
     return true;
-}
-
-/* Position of text in "a|b|c", or -1. */
-static int choice_of(const char *choices, const char *text) {
-    const size_t n = strlen(text);
-    for (int position = 0;; position++) {
-        const size_t n_choice = strcspn(choices, "|");
-        if (n_choice == n && strncmp(choices, text, n) == 0) return position;
-        if (choices[n_choice] == '\0') return -1;
-        choices += n_choice + 1;
-    }
 }
 
 static bool parse_formats(const char *text, unsigned *formats) {
@@ -200,7 +208,7 @@ static bool parse_language(const char *text, const char **language) {
 static bool store(const option_spec *spec, void *field, const char *value) {
     switch (spec->type) {
     case OPTION_BOOL: return parse_bool(value, field);
-    case OPTION_INT: return parse_int(value, spec->min, spec->max, field);
+    case OPTION_INT: return parse_count(spec, value, field);
     case OPTION_SEED: return parse_seed(value, field);
     case OPTION_REAL: return parse_real(value, spec->min, spec->max, field);
     case OPTION_LANGUAGE: return parse_language(value, field);
@@ -228,11 +236,13 @@ static void store_none(const option_spec *spec, void *field) {
 /* What would have been right, for the message and the help. */
 static void describe(const option_spec *spec, char *text, size_t size) {
     const char *none = spec->takes_none ? ", or None" : "";
+    const char *words = spec->type == OPTION_INT && spec->choices != NULL ? spec->choices : "";
     switch (spec->type) {
     case OPTION_BOOL: snprintf(text, size, "True or False"); break;
     case OPTION_SEED: snprintf(text, size, "a whole number from 0"); break;
     case OPTION_INT:
-        snprintf(text, size, "a whole number from %.0f to %.0f%s", spec->min, spec->max, none);
+        snprintf(text, size, "%s%sa whole number from %.0f to %.0f%s", words,
+                 words[0] != '\0' ? ", or " : "", spec->min, spec->max, none);
         break;
     case OPTION_REAL:
         snprintf(text, size, "a number from %g to %g%s", spec->min, spec->max, none);
@@ -247,6 +257,7 @@ static void describe(const option_spec *spec, char *text, size_t size) {
 am_status options_set(options *opts, const option_spec *spec, const char *shown, const char *value,
                       am_error *error) {
     void *field = (char *)opts + spec->offset;
+    opts->given[spec - option_table] = true;
     if (spec->takes_none && same_word("none", value)) {
         store_none(spec, field);
         return AM_OK;
@@ -397,6 +408,30 @@ static void list_temperatures(options *opts) {
     }
 }
 
+static bool is_given(const options *opts, const char *name) {
+    return opts->given[options_find(name, strlen(name)) - option_table];
+}
+
+/* Options that say nothing in the mode that was chosen. */
+static void warn_of_mode(const options *opts) {
+    static const char *const of_batched[] = {
+        "batch_size", "audio_ctx", "audio_ctx_margin", "vad_filter", "vad_threshold",
+        "vad_neg_threshold", "vad_min_speech_duration_ms", "vad_max_speech_duration_s",
+        "vad_min_silence_duration_ms", "vad_speech_pad_ms"};
+    if (opts->params.mode == AM_MODE_BATCHED) {
+        if (is_given(opts, "condition_on_previous_text") &&
+            opts->params.condition_on_previous_text) {
+            report_warning("--condition_on_previous_text: without effect in batched mode, whose "
+                           "windows do not wait for each other; see --mode sequential");
+        }
+        return;
+    }
+    for (size_t i = 0; i < sizeof of_batched / sizeof of_batched[0]; i++) {
+        if (!is_given(opts, of_batched[i])) continue;
+        report_warning("--%s: without effect in sequential mode", of_batched[i]);
+    }
+}
+
 am_status options_resolve(options *opts, am_error *error) {
     list_temperatures(opts);
     const am_write_options *write = &opts->write;
@@ -412,6 +447,7 @@ am_status options_resolve(options *opts, am_error *error) {
         return report_fail(error, AM_E_ARG, "--rate and --channels: only with --raw");
     }
     if (opts->quiet) return AM_OK;
+    warn_of_mode(opts);
     if (opts->fp16) report_warning("--fp16: without effect, see --compute_type");
     if (write->max_line_count > 0 && write->max_line_width == 0) {
         report_warning("--max_line_count: without effect, needs --max_line_width");

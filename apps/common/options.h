@@ -12,6 +12,7 @@
 #include "amanuensis.h"
 
 #define OPTION_NAME_BYTES 64 /* longest name or variable, with its zero */
+#define OPTION_ROWS_MAX 128
 
 /* Which verbs an option belongs to. */
 #define VERB_TRANSCRIBE (1u << 0)
@@ -24,7 +25,7 @@
 
 typedef enum option_type {
     OPTION_BOOL,     /* True/False, yes/no, on/off, 1/0; alone on the command line: true */
-    OPTION_INT,      /* int */
+    OPTION_INT,      /* int; a word of `choices` stands for 0, -1 … in turn */
     OPTION_SEED,     /* uint64_t */
     OPTION_REAL,     /* double */
     OPTION_TEXT,     /* const char *, borrowed from argv or the environment */
@@ -59,7 +60,6 @@ typedef struct options {
 
     const char *model;
     int device;
-    int mode;
     bool fp16;
     double temperature;
     double temperature_increment; /* NaN = no fallback */
@@ -75,6 +75,8 @@ typedef struct options {
     bool json;
     bool man;
     bool help;
+
+    bool given[OPTION_ROWS_MAX]; /* by flag or environment: one for each row of the table */
 
     char **inputs; /* positional arguments, moved to the front of argv */
     int n_inputs;

@@ -2,12 +2,16 @@
 #ifndef AM_BASE_TRACE_H
 #define AM_BASE_TRACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
 
-/* XX(stage, name): what is timed, in the order of the data path. */
+/* XX(stage, name): what is timed, in the order of the data path. The first two run in a thread of
+ * their own beside the others; AUDIO is then waiting for them. */
 #define AM_STAGES(XX)                                                                              \
+    XX(DECODING, "audio decoding")                                                                 \
+    XX(SPEECH, "speech detection")                                                                 \
     XX(AUDIO, "audio and mel")                                                                     \
     XX(ENCODER, "encoder")                                                                         \
     XX(CROSS, "cross-attention K/V")                                                               \
@@ -20,6 +24,11 @@ typedef enum am_stage {
     AM_STAGES(AM_STAGE_ENUM) AM_N_STAGES
 #undef AM_STAGE_ENUM
 } am_stage;
+
+/* Whether a stage's time passes beside that of the others. */
+static inline bool am__stage_is_beside(am_stage stage) {
+    return stage == AM_STAGE_DECODING || stage == AM_STAGE_SPEECH;
+}
 
 typedef struct am_trace {
     double seconds[AM_N_STAGES];

@@ -7,8 +7,8 @@
 am_status am__kvcache_init(am_kvcache *cache, size_t n_layers, size_t n_cells, size_t d_model,
                            am_error *error) {
     am_kvcache fresh = {.n_layers = n_layers, .n_cells = n_cells, .d_model = d_model};
-    am_status status = AM_NEW(&fresh.keys, n_layers * n_cells * d_model, error);
-    if (status == AM_OK) status = AM_NEW(&fresh.values, n_layers * n_cells * d_model, error);
+    am_status status = AM_NEW_RAW(&fresh.keys, n_layers * n_cells * d_model, error);
+    if (status == AM_OK) status = AM_NEW_RAW(&fresh.values, n_layers * n_cells * d_model, error);
     if (status == AM_OK) status = AM_NEW(&fresh.n_users, n_cells, error);
     if (status == AM_OK) status = AM_NEW(&fresh.free, n_cells, error);
     if (status != AM_OK) {

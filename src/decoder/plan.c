@@ -12,6 +12,11 @@
 
 void am_params_init(am_params *params) {
     *params = (am_params){
+        .mode = AM_MODE_BATCHED,
+        .batch_size = 16,
+        .audio_ctx = AM_AUDIO_CTX_AUTO,
+        .audio_ctx_margin = 200,
+        .vad_filter = true,
         .task = AM_TASK_TRANSCRIBE,
         .temperatures = {0.0, 0.2, 0.4, 0.6, 0.8, 1.0},
         .n_temperatures = 6,
@@ -31,9 +36,30 @@ void am_params_init(am_params *params) {
         .clip_timestamps = "0",
         .hallucination_silence_threshold = NAN,
     };
+    am_vad_options_init(&params->vad);
+}
+
+static am_status check_batching(const am_params *params, am_error *error) {
+    if (params->mode != AM_MODE_BATCHED && params->mode != AM_MODE_SEQUENTIAL) {
+        AM_FAIL(error, AM_E_ARG, "mode: %d is none", (int)params->mode);
+    }
+    if (params->batch_size < 1 || params->batch_size > AM_MAX_BATCH) {
+        AM_FAIL(error, AM_E_ARG, "batch_size: %d is not between 1 and %d", params->batch_size,
+                AM_MAX_BATCH);
+    }
+    if (params->audio_ctx < AM_AUDIO_CTX_FULL || params->audio_ctx > AM_AUDIO_CTX_MAX) {
+        AM_FAIL(error, AM_E_ARG, "audio_ctx: %d is not auto, full, or 1 to %d", params->audio_ctx,
+                AM_AUDIO_CTX_MAX);
+    }
+    if (params->audio_ctx_margin < 0 || params->audio_ctx_margin > AM_AUDIO_CTX_MAX) {
+        AM_FAIL(error, AM_E_ARG, "audio_ctx_margin: %d is not between 0 and %d",
+                params->audio_ctx_margin, AM_AUDIO_CTX_MAX);
+    }
+    return AM_OK;
 }
 
 am_status am__params_check(const am_params *params, am_error *error) {
+    AM_TRY(check_batching(params, error));
     if (params->n_temperatures < 1 || params->n_temperatures > AM_MAX_TEMPERATURES) {
         AM_FAIL(error, AM_E_ARG, "temperature: %d values, expected 1 to %d",
                 params->n_temperatures, AM_MAX_TEMPERATURES);

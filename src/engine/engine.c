@@ -54,6 +54,18 @@ static am_status copy_heads(am_engine *engine, const am_model *model, am_error *
     return AM_OK;
 }
 
+/* The speech detector is loaded where it is found; a file that was named must be there. */
+static am_status load_vad(am_engine *engine, const am_engine_options *options,
+                          const char *model_path, am_error *error) {
+    char path[AM_PATH_MAX];
+    const char *file = options->vad_model;
+    if (file == NULL && am__hub_find_vad(options->models_dir, model_path, path, sizeof path)) {
+        file = path;
+    }
+    if (file == NULL) return AM_OK;
+    return am__vad_model_open(file, engine->kernels, &engine->vad, error);
+}
+
 static am_status load(am_engine *engine, const am_model *model, am_error *error) {
     engine->dims = *am__model_dims(model);
     engine->format = am__model_format(model); /* a string constant */
@@ -93,6 +105,7 @@ am_status am_engine_open(const char *model, const am_engine_options *options, am
         status = am__arena_strndup(&fresh->arena, model, strlen(model), &fresh->name, error);
     }
     if (status == AM_OK) status = load(fresh, file, error);
+    if (status == AM_OK) status = load_vad(fresh, options, path, error);
     am__model_close(&file);
     if (status != AM_OK) {
         am_engine_close(&fresh);
@@ -109,6 +122,7 @@ void am_engine_close(am_engine **engine) {
     am__encoder_free(&old->encoder);
     am__decoder_free(&old->decoder);
     am__tokenizer_free(&old->tokenizer);
+    am__vad_model_close(&old->vad);
     am__arena_free(&old->arena);
     am__free(old);
     *engine = NULL;

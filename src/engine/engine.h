@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "decoder/decoder.h"
 #include "encoder/encoder.h"
+#include "speech/vad_model.h"
 #include "text/tokenizer.h"
 
 struct am_engine {
@@ -20,6 +21,7 @@ struct am_engine {
     am_decoder *decoder;
     const am_head_id *heads;
     size_t n_heads;
+    am_vad_model *vad;      /* NULL: not installed */
     double load_seconds;
 };
 

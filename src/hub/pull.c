@@ -353,5 +353,7 @@ am_status am_model_pull(const char *name, const am_pull_options *options, am_err
     if (entry == NULL) {
         AM_FAIL(error, AM_E_NOT_FOUND, "no model %s: `amanuensis models` lists the names", name);
     }
-    return am__pull_entry(entry, options, error);
+    AM_TRY(am__pull_entry(entry, options, error));
+    if (!entry->whisper) return AM_OK;
+    return am__pull_entry(am__catalogue_find(AM_HUB_VAD), options, error);
 }

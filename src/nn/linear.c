@@ -15,6 +15,7 @@
 #define PIECE_FLOATS 4096 /* 16 KiB: half of the smallest L1 */
 #define ROWS_PER_BLOCK 96
 #define FEW_ROWS 24
+#define EQUAL_ROWS 4 /* from here on a tile sums each row in the same order */
 #define PARTS_PER_THREAD 4
 
 static size_t min_size(size_t a, size_t b) {
@@ -100,19 +101,56 @@ static void apply_gelu(const linear_job *job, size_t row, size_t n_rows, size_t 
     }
 }
 
-/* All tiles of rows [row, row + n_rows) against k-range [k0, k0 + k) of one panel in f32. */
-static void run_piece(const linear_job *job, const float *piece, size_t panel, size_t k0, size_t k,
-                      size_t row, size_t n_rows) {
+/* A piece of a panel: k values from k0 on, in f32 or, as it lies in memory, in f16. */
+typedef struct panel_piece {
+    size_t panel, k0, k;
+    const float *f32;
+    const am_f16 *f16; /* if f32 is NULL */
+} panel_piece;
+
+static void run_tile(const linear_job *job, const panel_piece *piece, size_t m, const float *x,
+                     size_t ldx, float *y, size_t ldy, const float *init, bool accumulate) {
+    const size_t n = min_size(job->linear->nr, job->linear->n_out - piece->panel * job->linear->nr);
+    if (piece->f32 != NULL) {
+        job->kernels->gemm.tile_f32(m, n, piece->k, x, ldx, piece->f32, y, ldy, init, accumulate);
+    } else {
+        job->kernels->gemm.tile_f16(m, n, piece->k, x, ldx, piece->f16, y, ldy, init, accumulate);
+    }
+}
+
+/*
+ * All tiles of rows [row, row + n_rows) against one piece. What comes out for a row must not depend
+ * on the rows beside it, or texts would depend on what else is decoded at the time: tiles of fewer
+ * rows than EQUAL_ROWS sum in another order, so their rows run one by one, each as EQUAL_ROWS
+ * times itself. Reading the panel, not multiplying, is what takes time then.
+ */
+static void run_piece(const linear_job *job, const panel_piece *piece, size_t row, size_t n_rows) {
     const am_linear *linear = job->linear;
     const size_t mr = job->kernels->gemm.mr;
-    const size_t column = panel * linear->nr;
-    const size_t n = min_size(linear->nr, linear->n_out - column);
-    const bool accumulate = k0 > 0 || job->epilogue == AM_EPILOGUE_ADD;
-    for (size_t r = row; r < row + n_rows; r += mr) {
-        job->kernels->gemm.tile_f32(min_size(mr, row + n_rows - r), n, k,
-                                    job->x + r * job->ldx + k0, job->ldx, piece,
-                                    job->y + r * job->ldy + column, job->ldy,
-                                    accumulate ? NULL : linear->bias + column, accumulate);
+    const size_t column = piece->panel * linear->nr;
+    const bool accumulate = piece->k0 > 0 || job->epilogue == AM_EPILOGUE_ADD;
+    const float *init = accumulate ? NULL : linear->bias + column;
+    const size_t end = row + n_rows;
+    for (size_t r = row; r < end; r += mr) {
+        const size_t m = min_size(mr, end - r);
+        const float *x = job->x + r * job->ldx + piece->k0;
+        float *y = job->y + r * job->ldy + column;
+        if (m >= EQUAL_ROWS) {
+            run_tile(job, piece, m, x, job->ldx, y, job->ldy, init, accumulate);
+            continue;
+        }
+        for (size_t i = 0; i < m; i++) {
+            _Alignas(AM_ALIGNMENT) float copies[EQUAL_ROWS * NR_MAX];
+            const size_t n = min_size(linear->nr, linear->n_out - column);
+            float *own = y + i * job->ldy;
+            if (accumulate) {
+                for (size_t c = 0; c < EQUAL_ROWS; c++) {
+                    memcpy(copies + c * NR_MAX, own, n * sizeof *own);
+                }
+            }
+            run_tile(job, piece, EQUAL_ROWS, x + i * job->ldx, 0, copies, NR_MAX, init, accumulate);
+            memcpy(own, copies, n * sizeof *own);
+        }
     }
 }
 
@@ -125,49 +163,43 @@ static void run_row_block(void *context, size_t part, size_t n_parts) {
     const size_t row = part * ROWS_PER_BLOCK;
     const size_t n_rows = min_size(ROWS_PER_BLOCK, job->n_rows - row);
     const size_t k_step = PIECE_FLOATS / nr;
-    _Alignas(AM_ALIGNMENT) float piece[PIECE_FLOATS];
+    _Alignas(AM_ALIGNMENT) float values[PIECE_FLOATS];
     if (job->epilogue == AM_EPILOGUE_ADD) add_bias(job, row, n_rows, 0, linear->n_out);
     for (size_t panel = 0; panel < n_panels_of(linear); panel++) {
         for (size_t k0 = 0; k0 < linear->n_in; k0 += k_step) {
             const size_t k = min_size(k_step, linear->n_in - k0);
             const size_t at = (panel * linear->n_in + k0) * nr;
-            const float *values = piece;
+            panel_piece piece = {panel, k0, k, values, NULL};
             if (linear->half) {
-                job->kernels->f16_to_f32(piece, (const am_f16 *)linear->panels + at, k * nr);
+                job->kernels->f16_to_f32(values, (const am_f16 *)linear->panels + at, k * nr);
             } else {
-                values = (const float *)linear->panels + at;
+                piece.f32 = (const float *)linear->panels + at;
             }
-            run_piece(job, values, panel, k0, k, row, n_rows);
+            run_piece(job, &piece, row, n_rows);
         }
     }
     if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, row, n_rows, 0, linear->n_out);
 }
 
-/* One panel against all rows, the panel streamed from memory for the first tile of rows. */
+/* One panel against all rows, in the pieces of the many-rows way for the sake of equal sums: the
+ * panel is streamed from memory for the first tile of rows. */
 static void run_panel(const linear_job *job, size_t panel) {
     const am_linear *linear = job->linear;
-    const am_kernels *kernels = job->kernels;
-    const size_t column = panel * linear->nr;
-    const size_t n = min_size(linear->nr, linear->n_out - column);
-    const size_t at = panel * linear->n_in * linear->nr;
-    const bool accumulate = job->epilogue == AM_EPILOGUE_ADD;
-    const float *init = accumulate ? NULL : linear->bias + column;
-    if (accumulate) add_bias(job, 0, job->n_rows, column, n);
-    for (size_t r = 0; r < job->n_rows; r += kernels->gemm.mr) {
-        const size_t m = min_size(kernels->gemm.mr, job->n_rows - r);
-        const float *x = job->x + r * job->ldx;
-        float *y = job->y + r * job->ldy + column;
+    const size_t nr = linear->nr;
+    const size_t k_step = PIECE_FLOATS / nr;
+    const size_t n = min_size(nr, linear->n_out - panel * nr);
+    if (job->epilogue == AM_EPILOGUE_ADD) add_bias(job, 0, job->n_rows, panel * nr, n);
+    for (size_t k0 = 0; k0 < linear->n_in; k0 += k_step) {
+        const size_t at = (panel * linear->n_in + k0) * nr;
+        panel_piece piece = {panel, k0, min_size(k_step, linear->n_in - k0), NULL, NULL};
         if (linear->half) {
-            kernels->gemm.tile_f16(m, n, linear->n_in, x, job->ldx,
-                                   (const am_f16 *)linear->panels + at, y, job->ldy, init,
-                                   accumulate);
+            piece.f16 = (const am_f16 *)linear->panels + at;
         } else {
-            kernels->gemm.tile_f32(m, n, linear->n_in, x, job->ldx,
-                                   (const float *)linear->panels + at, y, job->ldy, init,
-                                   accumulate);
+            piece.f32 = (const float *)linear->panels + at;
         }
+        run_piece(job, &piece, 0, job->n_rows);
     }
-    if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, 0, job->n_rows, column, n);
+    if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, 0, job->n_rows, panel * nr, n);
 }
 
 /* Part of the few-rows way: a range of panels against all rows. */

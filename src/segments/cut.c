@@ -6,20 +6,20 @@
 #define SECONDS_PER_STEP 0.02
 #define FRAMES_PER_STEP 2
 
-static void add_draft(am_window *window, size_t first, size_t n, double start, double end) {
+static void add_draft(am_drafts *window, size_t first, size_t n, double start, double end) {
     window->drafts[window->n_drafts++] =
         (am_draft){.start = start, .end = end, .first_token = first, .n_tokens = n};
 }
 
 /* The last timestamp's position in steps, or -1. */
-static int32_t last_timestamp(const am_window *window, int32_t begin) {
+static int32_t last_timestamp(const am_drafts *window, int32_t begin) {
     for (size_t i = window->n_tokens; i > 0; i--) {
         if (window->tokens[i - 1] >= begin) return window->tokens[i - 1] - begin;
     }
     return -1;
 }
 
-size_t am__cut_window(am_window *window, const am_special_tokens *specials) {
+size_t am__cut_window(am_drafts *window, const am_special_tokens *specials) {
     const int32_t begin = specials->timestamp_begin;
     const int32_t *tokens = window->tokens;
     const size_t n = window->n_tokens;

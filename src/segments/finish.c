@@ -42,7 +42,7 @@ static am_status add_words(am_finisher *finisher, const am_finished *finished,
                            am_finish_result *result, am_error *error) {
     const am_pipeline *pipeline = finisher->pipeline;
     const am_params *params = finisher->plan->params;
-    am_window *window = &finisher->window;
+    am_drafts *window = &finisher->window;
     am_tokens *text = &finisher->text_tokens;
     text->n = 0;
     for (size_t i = 0; i < window->n_tokens; i++) {
@@ -82,7 +82,7 @@ static am_status add_words(am_finisher *finisher, const am_finished *finished,
 
 am_status am__finish_window(am_finisher *finisher, const am_finished *finished,
                             am_finish_result *result, am_error *error) {
-    am_window *window = &finisher->window;
+    am_drafts *window = &finisher->window;
     *result = (am_finish_result){.seek_next = finished->seek + finished->n_frames,
                                  .last_speech = finished->last_speech};
     window->seek = finished->seek;

@@ -12,7 +12,7 @@
 typedef struct am_finisher {
     const am_pipeline *pipeline; /* borrowed */
     const am_plan *plan;         /* borrowed */
-    am_window window;            /* of the last am__finish_window; owns drafts and words */
+    am_drafts window;            /* of the last am__finish_window; owns drafts and words */
     am_tokens text_tokens;
     double *scratch;             /* [n_text_ctx] */
     am_word *words;              /* [n_text_ctx]: the words of one segment for the result */

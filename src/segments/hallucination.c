@@ -19,7 +19,7 @@ static double anomaly_score(const am_timed_word *word) {
     return score;
 }
 
-static bool is_anomaly(const am_window *window, const am_aligner *aligner, const am_draft *draft) {
+static bool is_anomaly(const am_drafts *window, const am_aligner *aligner, const am_draft *draft) {
     if (draft == NULL || draft->n_words == 0) return false;
     double score = 0;
     size_t n_judged = 0;
@@ -32,7 +32,7 @@ static bool is_anomaly(const am_window *window, const am_aligner *aligner, const
     return score >= 3 || score + 0.01 >= (double)n_judged;
 }
 
-static const am_draft *next_with_words(const am_window *window, size_t from) {
+static const am_draft *next_with_words(const am_drafts *window, size_t from) {
     for (size_t d = from; d < window->n_drafts; d++) {
         if (window->drafts[d].n_words > 0) return &window->drafts[d];
     }
@@ -44,7 +44,7 @@ static size_t frame_at(double seconds) {
 }
 
 /* Where the next window begins when the rest of this one is silence. */
-static size_t skip_trailing_silence(const am_window *window, const am_silence_check *check) {
+static size_t skip_trailing_silence(const am_drafts *window, const am_silence_check *check) {
     const double end = am__window_speech_end(window);
     if (window->single_timestamp_ending || end <= window->time_offset) return check->seek_next;
     const double window_end =
@@ -53,7 +53,7 @@ static size_t skip_trailing_silence(const am_window *window, const am_silence_ch
     return window->seek + window->n_frames;
 }
 
-size_t am__drop_hallucinations(am_window *window, const am_silence_check *check, bool *repeat) {
+size_t am__drop_hallucinations(am_drafts *window, const am_silence_check *check, bool *repeat) {
     const double threshold = check->threshold;
     const double window_end = (double)(window->seek + AM_WINDOW_FRAMES) / AM_FRAMES_PER_SECOND;
     const double content_end =

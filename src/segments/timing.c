@@ -44,7 +44,7 @@ static double round_time(double seconds) {
     return rint(seconds * 100) / 100;
 }
 
-static size_t count_text_tokens(const am_window *window, const am_draft *draft, int32_t eot) {
+static size_t count_text_tokens(const am_drafts *window, const am_draft *draft, int32_t eot) {
     size_t n = 0;
     for (size_t i = 0; i < draft->n_tokens; i++) {
         if (window->tokens[draft->first_token + i] < eot) n++;
@@ -85,7 +85,7 @@ static void reconcile_edges(am_draft *draft, am_timed_word *words, size_t n,
     }
 }
 
-void am__place_words(am_window *window, const am_special_tokens *specials,
+void am__place_words(am_drafts *window, const am_special_tokens *specials,
                      const am_timed_word *timed, size_t n_timed,
                      const am_word_durations *durations, double last_speech) {
     size_t next = 0;
@@ -111,7 +111,7 @@ void am__place_words(am_window *window, const am_special_tokens *specials,
     }
 }
 
-double am__window_speech_end(const am_window *window) {
+double am__window_speech_end(const am_drafts *window) {
     for (size_t d = window->n_drafts; d > 0; d--) {
         const am_draft *draft = &window->drafts[d - 1];
         if (draft->n_words > 0) return window->words[draft->first_word + draft->n_words - 1].end;

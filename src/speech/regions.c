@@ -11,9 +11,9 @@
 #define CUT_SILENCE (98u * SAMPLES_PER_MS) /* a silence longer than this is a place to cut */
 #define DURATION_MAX_MS 3600000
 
-void am__vad_options_init(am_vad_options *options) {
+void am_vad_options_init(am_vad_options *options) {
     *options = (am_vad_options){
-        .threshold = 0.5f, .neg_threshold = -1.0f, .max_speech_duration_s = 30,
+        .threshold = 0.5, .neg_threshold = -1.0, .max_speech_duration_s = 30,
         .min_silence_duration_ms = 160, .speech_pad_ms = 400,
     };
 }
@@ -27,17 +27,17 @@ static am_status to_samples(int ms, const char *name, uint64_t *samples, am_erro
 }
 
 am_status am__regions_init(am_regions *regions, const am_vad_options *options, am_error *error) {
-    am_regions fresh = {.threshold = options->threshold};
-    if (!(options->threshold > 0.0f && options->threshold < 1.0f)) {
+    am_regions fresh = {.threshold = (float)options->threshold};
+    if (!(options->threshold > 0.0 && options->threshold < 1.0)) {
         AM_FAIL(error, AM_E_ARG, "threshold is %g, expected more than 0 and less than 1",
-                (double)options->threshold);
+                options->threshold);
     }
-    fresh.neg_threshold = options->neg_threshold >= 0.0f
-                              ? options->neg_threshold
-                              : fmaxf(options->threshold - 0.15f, 0.01f);
-    if (!(fresh.neg_threshold <= options->threshold)) {
+    fresh.neg_threshold = options->neg_threshold >= 0.0
+                              ? (float)options->neg_threshold
+                              : fmaxf((float)options->threshold - 0.15f, 0.01f);
+    if (!(fresh.neg_threshold <= fresh.threshold)) {
         AM_FAIL(error, AM_E_ARG, "neg_threshold is %g, expected at most the threshold, %g",
-                (double)options->neg_threshold, (double)options->threshold);
+                options->neg_threshold, options->threshold);
     }
     AM_TRY(to_samples(options->min_speech_duration_ms, "min_speech_duration_ms",
                       &fresh.min_speech, error));

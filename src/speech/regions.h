@@ -1,7 +1,7 @@
 /*
  * Probabilities of speech -> regions of speech, as a stream whose memory does not grow.
  *
- * Options, defaults and rules are those of faster-whisper's VadOptions and get_speech_timestamps,
+ * Options (am_vad_options), defaults and rules are those of faster-whisper's get_speech_timestamps,
  * with two exceptions in how speech longer than max_speech_duration_s is cut, so that nothing is
  * lost and words are spared: at its longest silence (faster-whisper: its last), one of its second
  * half if there is any; and where it never pauses, at the chunk of its second half that is least
@@ -12,18 +12,6 @@
 #define AM_SPEECH_REGIONS_H
 
 #include "base/status.h"
-
-typedef struct am_vad_options {
-    float threshold;              /* speech starts at this probability */
-    float neg_threshold;          /* and ends below this one; < 0: max(threshold - .15, .01) */
-    int min_speech_duration_ms;   /* shorter speech is dropped */
-    double max_speech_duration_s; /* longer speech is cut; the padding counts in it */
-    int min_silence_duration_ms;  /* shorter silence is part of the speech */
-    int speech_pad_ms;            /* kept on both sides, or half of a shorter silence */
-} am_vad_options;
-
-/* faster-whisper's for batches: .5, -1, 0 ms, 30 s, 160 ms, 400 ms. */
-void am__vad_options_init(am_vad_options *options);
 
 /* Samples of the file, ends exclusive: start <= speech_start < speech_end <= end. */
 typedef struct am_region {

@@ -20,7 +20,7 @@ am_status am__speech_new(const am_vad_model *model, const am_vad_options *option
     am_status status = AM_OK;
     am_speech *fresh = NULL;
     am_vad_options defaults;
-    am__vad_options_init(&defaults);
+    am_vad_options_init(&defaults);
     if (options == NULL) options = &defaults;
     if (!(options->max_speech_duration_s * 16000 <= AM_WINDOW_SAMPLES)) {
         AM_FAIL(error, AM_E_ARG, "max_speech_duration_s is %g, a window holds %d s",

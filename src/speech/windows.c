@@ -29,6 +29,9 @@ static bool append(am_window *window, const am_region *region) {
 static void fill(const am_windows *windows, size_t n, am_window *window) {
     *window = (am_window){0};
     for (size_t i = 0; i < n; i++) append(window, &windows->regions[i]);
+    const am_piece *piece = &window->pieces[window->n_pieces - 1];
+    const uint64_t end = piece->first + piece->n, speech_end = windows->regions[n - 1].speech_end;
+    window->n_speech = window->n_samples - (speech_end < end ? end - speech_end : 0);
 }
 
 /* How many of the waiting regions make the next window; 0 = wait for more. */
@@ -93,6 +96,7 @@ bool am__windows_next(am_windows *windows, am_window *window) {
 bool am__window_tail(const am_window *window, uint64_t from, am_window *tail) {
     if (from >= window->n_samples) return false;
     am_window rest = {.n_samples = window->n_samples - from};
+    if (window->n_speech > from) rest.n_speech = window->n_speech - from;
     for (size_t i = 0; i < window->n_pieces; i++) {
         am_piece piece = window->pieces[i];
         if (piece.at + piece.n <= from) continue;

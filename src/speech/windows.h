@@ -26,6 +26,7 @@ typedef struct am_window {
     am_piece pieces[AM_WINDOW_PIECES];
     size_t n_pieces;
     uint64_t n_samples; /* of all pieces, at most AM_WINDOW_SAMPLES */
+    uint64_t n_speech;  /* of them up to the end of the last speech: what follows is padding */
 } am_window;
 
 /* The state, zeroed at first; fields are private to windows.c. */

@@ -36,7 +36,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TIMEOUT_S = 300  # sanitizers on a busy machine
 
-FAST = "--beam_size 1 --temperature_increment_on_fallback None --without_timestamps True"
+FAST = ("--mode sequential --beam_size 1 --temperature_increment_on_fallback None "
+        "--without_timestamps True")
 SAMPLE = Path("/usr/share/sounds/alsa/Front_Center.wav")
 SINE = ["-f", "lavfi", "-i", "sine=frequency=440:duration=2"]
 # name: arguments of ffmpeg before the output's name.

@@ -71,12 +71,15 @@ static void opening_in_int8_survives_every_failure(void **state) {
 }
 
 /* Session, audio and one transcription with word times. */
-static am_status transcribe(am_engine *engine) {
+static am_status transcribe(am_engine *engine, am_mode mode) {
     am_params params;
     am_session *session = NULL;
     am_audio *audio = NULL;
     am_result *result = NULL;
     am_params_init(&params);
+    params.mode = mode;
+    params.vad_filter = false;
+    params.batch_size = 2;
     params.beam_size = 2;
     params.best_of = 2;
     params.n_temperatures = 1;
@@ -93,8 +96,7 @@ static am_status transcribe(am_engine *engine) {
     return status;
 }
 
-static void transcribing_survives_every_failure(void **state) {
-    (void)state;
+static void transcribing_survives(am_mode mode) {
     failing_heap heap;
     am_engine *engine = NULL;
     failing_heap_start(&heap, ALLOCATIONS_MAX);
@@ -104,7 +106,7 @@ static void transcribing_survives_every_failure(void **state) {
     am_status status = AM_E_MEMORY;
     for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
         heap.n_left = n;
-        status = transcribe(engine);
+        status = transcribe(engine, mode);
         if (status != AM_OK) assert_int_equal(status, AM_E_MEMORY);
         assert_int_equal(heap.n_live, n_engine);
     }
@@ -115,6 +117,16 @@ static void transcribing_survives_every_failure(void **state) {
     failing_heap_stop();
 }
 
+static void sequential_mode_survives_every_failure(void **state) {
+    (void)state;
+    transcribing_survives(AM_MODE_SEQUENTIAL);
+}
+
+static void batched_mode_survives_every_failure(void **state) {
+    (void)state;
+    transcribing_survives(AM_MODE_BATCHED);
+}
+
 int main(void) {
     am_rng rng;
     am__rng_seed(&rng, 5);
@@ -122,7 +134,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_in_f32_survives_every_failure),
         cmocka_unit_test(opening_in_int8_survives_every_failure),
-        cmocka_unit_test(transcribing_survives_every_failure),
+        cmocka_unit_test(sequential_mode_survives_every_failure),
+        cmocka_unit_test(batched_mode_survives_every_failure),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_teardown);
 }

@@ -75,6 +75,7 @@ static am_engine *open_engine(const geometry *g, int n_threads) {
 static am_params quick_params(void) {
     am_params params;
     am_params_init(&params);
+    params.mode = AM_MODE_SEQUENTIAL;
     params.language = "en";
     params.beam_size = 2;
     params.n_temperatures = 1;

@@ -46,7 +46,9 @@ static void every_name_is_found(void **state) {
         assert_true(spec->verbs != 0);
         assert_true(spec->help[0] != '\0');
         assert_true(spec->choices != NULL || spec->argument != NULL);
-        assert_true((spec->type == OPTION_CHOICE) == (spec->choices != NULL));
+        assert_true(spec->type != OPTION_CHOICE || spec->choices != NULL);
+        assert_true(spec->type == OPTION_CHOICE || spec->type == OPTION_INT ||
+                    spec->choices == NULL);
         if (spec->type == OPTION_INT || spec->type == OPTION_REAL) {
             assert_true(spec->min < spec->max);
         }
@@ -110,6 +112,29 @@ static void booleans(void **state) {
         assert_int_equal(opts.params.word_timestamps, rows[i].value);
         assert_int_equal(opts.n_inputs, rows[i].n_inputs);
     }
+}
+
+static void modes_and_detector(void **state) {
+    (void)state;
+    options opts;
+    takes("x", &opts);
+    const am_params *p = &opts.params;
+    assert_true(p->mode == AM_MODE_BATCHED && p->batch_size == 16 && p->vad_filter);
+    assert_int_equal(p->audio_ctx, AM_AUDIO_CTX_AUTO);
+    assert_null(opts.engine.vad_model);
+    takes("x|--mode|sequential|--batch-size|3|--audio_ctx|full|--vad_filter|False", &opts);
+    assert_true(p->mode == AM_MODE_SEQUENTIAL && p->batch_size == 3 && !p->vad_filter);
+    assert_int_equal(p->audio_ctx, AM_AUDIO_CTX_FULL);
+    takes("x|--audio_ctx|auto|--vad_threshold|0.3|--vad_neg_threshold|None|--vad_model|v.bin",
+          &opts);
+    assert_int_equal(p->audio_ctx, AM_AUDIO_CTX_AUTO);
+    assert_true(p->vad.threshold == 0.3 && p->vad.neg_threshold == -1);
+    assert_string_equal(opts.engine.vad_model, "v.bin");
+    takes("x|--audio_ctx|512|--vad_min_silence_duration_ms|500|--vad_speech_pad_ms|0"
+          "|--vad_max_speech_duration_s|20|--vad_min_speech_duration_ms|250", &opts);
+    assert_int_equal(p->audio_ctx, 512);
+    assert_true(p->vad.min_silence_duration_ms == 500 && p->vad.speech_pad_ms == 0 &&
+                p->vad.max_speech_duration_s == 20 && p->vad.min_speech_duration_ms == 250);
 }
 
 static void none_and_numbers(void **state) {
@@ -201,6 +226,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_name_is_found), cmocka_unit_test(defaults_are_legal),
         cmocka_unit_test(spellings),           cmocka_unit_test(booleans),
+        cmocka_unit_test(modes_and_detector),
         cmocka_unit_test(none_and_numbers),    cmocka_unit_test(refusals),
         cmocka_unit_test(flags_over_environment),
     };

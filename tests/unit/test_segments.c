@@ -43,7 +43,7 @@ static void windows_are_cut_at_pairs(void **state) {
     for (size_t i = 0; i < sizeof cut_cases / sizeof *cut_cases; i++) {
         const cut_case *c = &cut_cases[i];
         am_draft drafts[12];
-        am_window window = {.seek = 1000,
+        am_drafts window = {.seek = 1000,
                             .n_frames = c->n_frames,
                             .time_offset = 10.0,
                             .tokens = c->tokens,
@@ -99,7 +99,7 @@ static void long_words_after_a_pause_are_cut(void **state) {
     const int32_t tokens[] = {T(0), 7, 8, T(200)};
     am_draft drafts[2];
     am_timed_word words[4];
-    am_window window = {.n_frames = 3000,
+    am_drafts window = {.n_frames = 3000,
                         .tokens = tokens,
                         .n_tokens = 4,
                         .drafts = drafts,

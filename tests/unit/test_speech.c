@@ -71,9 +71,9 @@ static void regions_equal_reference(void **state) {
         am_vad_options options;
         unsigned long n_samples;
         int used = 0;
-        am__vad_options_init(&options);
+        am_vad_options_init(&options);
         options.max_speech_duration_s = INFINITY;
-        assert_int_equal(sscanf(line, "%199s %lu %f %d %d %d%n", clip, &n_samples,
+        assert_int_equal(sscanf(line, "%199s %lu %lf %d %d %d%n", clip, &n_samples,
                                 &options.threshold, &options.min_speech_duration_ms,
                                 &options.min_silence_duration_ms, &options.speech_pad_ms, &used),
                          6);
@@ -110,8 +110,8 @@ static void random_options(am_rng *rng, am_vad_options *options) {
     static const int silences[] = {0, 32, 64, 160, 500, 2000};
     static const int pads[] = {0, 1, 30, 400};
     static const double limits[] = {2, 5, 30};
-    am__vad_options_init(options);
-    options->threshold = 0.2f + 0.1f * (float)am__rng_below(rng, 7);
+    am_vad_options_init(options);
+    options->threshold = 0.2 + 0.1 * (double)am__rng_below(rng, 7);
     options->min_silence_duration_ms = silences[am__rng_below(rng, 6)];
     options->speech_pad_ms = pads[am__rng_below(rng, 4)];
     options->max_speech_duration_s = limits[am__rng_below(rng, 3)];
@@ -157,7 +157,7 @@ static void regions_cover_speech(void **state) {
 static void long_speech_is_cut_at_its_longest_pause(void **state) {
     (void)state;
     am_vad_options options;
-    am__vad_options_init(&options);
+    am_vad_options_init(&options);
     options.speech_pad_ms = 0;
     for (size_t i = 0; i < 1200; i++) probabilities[i] = 0.9f;
     for (size_t i = 100; i < 105; i++) probabilities[i] = 0.1f; /* the longest, but early */
@@ -182,16 +182,16 @@ static void bad_options_are_named(void **state) {
     am_error error;
     am_vad_options options;
     static const struct {
-        float threshold, neg_threshold;
+        double threshold, neg_threshold;
         int speech, silence, pad;
         double most;
         const char *name;
     } cases[] = {
         {0, -1, 0, 0, 0, 30, "threshold"},     {1, -1, 0, 0, 0, 30, "threshold"},
-        {NAN, -1, 0, 0, 0, 30, "threshold"},   {0.5f, 0.6f, 0, 0, 0, 30, "neg_threshold"},
-        {0.5f, NAN, -1, 0, 0, 30, "min_speech"}, {0.5f, -1, 0, -5, 0, 30, "min_silence"},
-        {0.5f, -1, 0, 0, 4000000, 30, "speech_pad"}, {0.5f, -1, 0, 0, 400, 0.8, "max_speech"},
-        {0.5f, -1, 0, 0, 400, NAN, "max_speech"},
+        {NAN, -1, 0, 0, 0, 30, "threshold"},   {0.5, 0.6, 0, 0, 0, 30, "neg_threshold"},
+        {0.5, NAN, -1, 0, 0, 30, "min_speech"}, {0.5, -1, 0, -5, 0, 30, "min_silence"},
+        {0.5, -1, 0, 0, 4000000, 30, "speech_pad"}, {0.5, -1, 0, 0, 400, 0.8, "max_speech"},
+        {0.5, -1, 0, 0, 400, NAN, "max_speech"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         options = (am_vad_options){cases[i].threshold, cases[i].neg_threshold, cases[i].speech,

@@ -346,7 +346,7 @@ static void too_long_regions_are_refused(void **state) {
     am_speech *speech = NULL;
     am_error error;
     am_vad_options options;
-    am__vad_options_init(&options);
+    am_vad_options_init(&options);
     options.max_speech_duration_s = 31;
     assert_int_equal(am__speech_new(model, &options, &speech, &error), AM_E_ARG);
     assert_null(speech);

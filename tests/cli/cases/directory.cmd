@@ -1,1 +1,1 @@
-amanuensis --model "$MODEL" "$IN"
+amanuensis --model "$MODEL" --vad_filter False "$IN"

@@ -1,1 +1,1 @@
-amanuensis --model "$MODEL" "$IN/empty.wav" -f srt
+amanuensis --model "$MODEL" --vad_filter False "$IN/empty.wav" -f srt

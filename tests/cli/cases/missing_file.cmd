@@ -1,1 +1,1 @@
-amanuensis --model "$MODEL" nothing.wav
+amanuensis --model "$MODEL" --vad_filter False nothing.wav

@@ -1,1 +1,1 @@
-amanuensis --model "$MODEL" "$IN/no_samples.wav" -f srt
+amanuensis --model "$MODEL" --vad_filter False "$IN/no_samples.wav" -f srt

@@ -1,1 +1,1 @@
-amanuensis --model "$MODEL" "$IN/text.wav" -f srt
+amanuensis --model "$MODEL" --vad_filter False "$IN/text.wav" -f srt

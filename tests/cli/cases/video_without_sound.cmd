@@ -1,1 +1,1 @@
-amanuensis --model "$MODEL" "$IN/no_sound.mp4" -f srt
+amanuensis --model "$MODEL" --vad_filter False "$IN/no_sound.mp4" -f srt

@@ -1,0 +1,1 @@
+amanuensis --audio_ctx half "$IN/tone.wav"

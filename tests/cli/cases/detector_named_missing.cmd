@@ -1,0 +1,1 @@
+amanuensis --model "$MODEL" --vad_model nowhere.bin "$IN/tone.wav"
