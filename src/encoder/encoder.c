@@ -15,7 +15,8 @@
 struct am_encoder {
     am_dims dims;
     am_compute_type type;
-    am_linear conv1, conv2;
+    am_linear conv1;
+    am_dense conv2;
     float *positions; /* [n_audio_ctx, d_model] */
     am_encoder_layer *layers;
     am_norm norm;
@@ -34,11 +35,16 @@ struct am_encoder_space {
     void *probe_context;
 };
 
-/* Convolutions stay in f32: 4 % of the work, and what they lose no layer behind them gets back. */
-static am_status load_conv(am_linear *conv, const am_packing *how, const am_tensor *weight,
-                           const am_tensor *bias, am_error *error) {
-    const am_linear_part part = {weight, bias};
-    return am__linear_init(conv, how->kernels, &part, 1, AM_WEIGHT_CONV3, error);
+/* The first convolution stays in f32: 1 % of the work, and all that follows builds on it. */
+static am_status load_convolutions(am_encoder *encoder, const am_model *model,
+                                   const am_packing *how, am_error *error) {
+#define TENSOR(role) am__model_global(model, AM_T_##role)
+    const am_linear_part conv1 = {TENSOR(CONV1_W), TENSOR(CONV1_B)};
+    const am_linear_part conv2 = {TENSOR(CONV2_W), TENSOR(CONV2_B)};
+    AM_TRY(am__linear_init(&encoder->conv1, how->kernels, &conv1, 1, AM_WEIGHT_CONV3, error));
+    return am__dense_init(&encoder->conv2, how->type, how->kernels, &conv2, 1, AM_WEIGHT_CONV3,
+                          error);
+#undef TENSOR
 }
 
 static am_status load_layer(am_encoder_layer *layer, const am_model *model, int index,
@@ -63,8 +69,7 @@ static am_status load_encoder(am_encoder *encoder, const am_model *model, const 
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &encoder->dims;
     const size_t n_ctx = (size_t)dims->n_audio_ctx;
-    AM_TRY(load_conv(&encoder->conv1, how, TENSOR(CONV1_W), TENSOR(CONV1_B), error));
-    AM_TRY(load_conv(&encoder->conv2, how, TENSOR(CONV2_W), TENSOR(CONV2_B), error));
+    AM_TRY(load_convolutions(encoder, model, how, error));
     AM_TRY(AM_NEW_RAW(&encoder->positions, n_ctx * (size_t)dims->d_model, error));
     am__tensor_rows_f32(TENSOR(ENC_POS), 0, n_ctx, encoder->positions);
     AM_TRY(am__norm_init(&encoder->norm, TENSOR(ENC_LN_W), TENSOR(ENC_LN_B), error));
@@ -106,7 +111,7 @@ void am__encoder_free(am_encoder **encoder) {
     }
     am__free(old->layers);
     am__linear_free(&old->conv1);
-    am__linear_free(&old->conv2);
+    am__dense_free(&old->conv2);
     am__norm_free(&old->norm);
     am__free(old->positions);
     am__free(old);
@@ -114,7 +119,7 @@ void am__encoder_free(am_encoder **encoder) {
 }
 
 size_t am__encoder_bytes(const am_encoder *encoder) {
-    size_t n_bytes = am__linear_bytes(&encoder->conv1) + am__linear_bytes(&encoder->conv2) +
+    size_t n_bytes = am__linear_bytes(&encoder->conv1) + am__dense_bytes(&encoder->conv2) +
                      sizeof(float) * (size_t)encoder->dims.n_audio_ctx *
                          (size_t)encoder->dims.d_model;
     for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
@@ -127,6 +132,7 @@ size_t am__encoder_bytes(const am_encoder *encoder) {
 
 size_t am__encoder_workspace(const am_encoder *encoder, const am_exec *exec) {
     size_t n_bytes = 0;
+    am__dense_need(&encoder->conv2, exec, &n_bytes);
     for (int i = 0; i < encoder->dims.n_encoder_layers; i++) {
         const am_encoder_layer *layer = &encoder->layers[i];
         const am_dense *const all[] = {&layer->qkv, &layer->out, &layer->fc1, &layer->fc2};
@@ -197,7 +203,7 @@ static void run_convolutions(const am_encoder *encoder, const am_exec *exec,
     memset(last_conv, 0, d * sizeof *last_conv);
     am__linear_run(&encoder->conv1, exec, space->frames, n_mels, 2 * n_ctx, space->conv + d, d,
                    AM_EPILOGUE_GELU);
-    am__linear_run(&encoder->conv2, exec, space->conv, 2 * d, n_ctx, space->x, d,
+    am__dense_run(&encoder->conv2, exec, space->conv, 2 * d, n_ctx, space->x, d,
                    AM_EPILOGUE_GELU);
     exec->kernels->add_f32(space->x, encoder->positions, n_ctx * d);
 }
