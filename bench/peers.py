@@ -48,7 +48,6 @@ PEERS = {
     "whisper.cpp q8_0": ("whisper.cpp", "ggml-q8_0"),
 }
 YARDSTICK = "faster-whisper int8"  # whose words are 100 %
-GREEDY_ONLY = {"openvino"}  # engines whose beam search is not for this model
 
 # Recordings of the shared data by name of the set; those of `meeting` become one file.
 SETS = {
@@ -101,7 +100,7 @@ def commands_of(arguments):
     python = tool_venv.ensure("peers")
     models = peer_models.Forms(arguments.model)
     for row, (engine, form) in PEERS.items():
-        if wanted(row) and not (engine in GREEDY_ONLY and arguments.beam_size > 1):
+        if wanted(row):
             commands[row] = [python, ROOT / "bench" / "peer_workers.py", engine, "--model",
                              models.path(form), *common, "--"]
     return commands
