@@ -17,7 +17,7 @@
 
 #define ROUNDS 7
 #define WINDOW_S 30.0
-#define VAD_PUSH (5 * AM_SAMPLE_RATE)
+#define VAD_PUSH (30 * AM_SAMPLE_RATE)
 #define SAMPLES_MAX (3600 * AM_SAMPLE_RATE)
 
 typedef struct recording {
