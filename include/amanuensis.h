@@ -430,8 +430,32 @@ typedef struct am_stage_time {
     double seconds;
     uint64_t n_calls;       /**< windows, or steps of the decoder */
     bool beside;            /**< in a thread of its own: its time is not part of the others' sum */
+    double n_operations;    /**< of the encoder; a product and its sum are two */
+    double n_bytes;         /**< of the decoder: weights, keys and values its steps read */
+    uint64_t n_steps;       /**< of the decoder, each for all its rows */
+    uint64_t n_rows;        /**< tokens of these steps, prompts included */
 } am_stage_time;
 AM_API size_t am_session_stages(const am_session *session, am_stage_time *stages, size_t capacity);
+
+/** Rates of a number of threads, in 1e9 per second. */
+typedef struct am_peaks {
+    double s8_gops;         /**< products and sums of 8-bit integers */
+    double f32_gflops;      /**< products and sums in f32 */
+    double read_gb_s;       /**< bytes read from memory, from a buffer no cache holds */
+} am_peaks;
+
+typedef struct am_roofline {
+    const char *isa;        /**< instructions measured, the ones the engine would use */
+    int n_threads;
+    am_peaks one, all;      /**< of one thread; of n_threads */
+} am_roofline;
+
+/**
+ * Measures the limits of this machine for some seconds; n_threads 0 = one per core. What else runs
+ * on the machine makes them lower. Errors: E_ARG, E_MEMORY, E_SYSTEM.
+ */
+AM_API AM_CHECK_RESULT am_status am_roofline_measure(int n_threads, am_roofline *roofline,
+                                                     am_error *error);
 
 /* ---- Output ------------------------------------------------------------------------------ */
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli/interrupt.h"
+#include "cli/bench_roofline.h"
 #include "cli/verbs.h"
 #include "common/report.h"
 
@@ -20,6 +21,7 @@ typedef struct measurement {
     double walls_s[REPEAT_MAX]; /* per repetition, all files */
     int n_walls;
     unsigned long n_words;
+    double rss_mb;
     FILE *text; /* of the last repetition: a temporary file */
 } measurement;
 
@@ -116,8 +118,8 @@ static void print_spooled_text(FILE *spool) {
     putchar('"');
 }
 
-static void print_json(const options *opts, am_engine_info info, const am_stage_time *stages,
-                       size_t n_stages, measurement *measured) {
+static void print_json(const options *opts, am_engine_info info, const am_roofline *roofline,
+                       const am_stage_time *stages, size_t n_stages, measurement *measured) {
     const double wall_s = median(measured->walls_s, measured->n_walls);
     const bool is_batched = opts->params.mode == AM_MODE_BATCHED;
     printf("{\"model\": ");
@@ -129,23 +131,33 @@ static void print_json(const options *opts, am_engine_info info, const am_stage_
     printf(", \"threads\": %d, \"mode\": \"%s\", \"batch_size\": %d, \"beam_size\": %d, "
            "\"repeat\": %d, \"audio_s\": %.3f, \"load_s\": %.3f, \"wall_s\": %.3f, "
            "\"x_real_time\": %.2f, \"words\": %lu, "
-           "\"rss_mb\": %.1f, \"stages\": {",
+           "\"rss_mb\": %.1f, ",
            info.n_threads, is_batched ? "batched" : "sequential",
            is_batched ? opts->params.batch_size : 1, opts->params.beam_size, opts->repeat,
            measured->audio_s,
            info.load_seconds, wall_s, measured->audio_s / wall_s, measured->n_words,
-           peak_rss_mb());
+           measured->rss_mb);
+    if (roofline != NULL) {
+        printf("\"roofline\": ");
+        roofline_print_json(roofline);
+        printf(", ");
+    }
+    printf("\"stages\": {");
     for (size_t i = 0; i < n_stages; i++) {
-        printf("%s\"%s\": {\"s\": %.4f, \"calls\": %.0f}", i > 0 ? ", " : "", stages[i].name,
-               stages[i].seconds / opts->repeat, (double)stages[i].n_calls / opts->repeat);
+        const double n = opts->repeat;
+        printf("%s\"%s\": {\"s\": %.4f, \"calls\": %.0f, \"operations\": %.4g, "
+               "\"bytes\": %.4g, \"steps\": %.0f, \"rows\": %.0f}",
+               i > 0 ? ", " : "", stages[i].name, stages[i].seconds / n,
+               (double)stages[i].n_calls / n, stages[i].n_operations / n, stages[i].n_bytes / n,
+               (double)stages[i].n_steps / n, (double)stages[i].n_rows / n);
     }
     printf("}, \"text\": ");
     print_spooled_text(measured->text);
     printf("}\n");
 }
 
-static void print_table(const options *opts, am_engine_info info, const am_stage_time *stages,
-                        size_t n_stages, measurement *measured) {
+static void print_table(const options *opts, am_engine_info info, const am_roofline *roofline,
+                        const am_stage_time *stages, size_t n_stages, measurement *measured) {
     const double wall_s = median(measured->walls_s, measured->n_walls);
     double sum_s = 0;
     printf("%s (%s, %s, %d threads), beam %d, ", opts->model, info.format, info.isa,
@@ -169,7 +181,25 @@ static void print_table(const options *opts, am_engine_info info, const am_stage
     printf("audio %.1f s, wall %.3f s, %.1f x real time, load %.3f s, %lu words, "
            "peak RSS %.0f MB\n",
            measured->audio_s, wall_s, measured->audio_s / wall_s, info.load_seconds,
-           measured->n_words, peak_rss_mb());
+           measured->n_words, measured->rss_mb);
+    if (roofline != NULL) roofline_print(roofline);
+    roofline_print_stages(roofline, opts->engine.compute_type, stages, n_stages);
+}
+
+/* The limits of the machine alone. */
+static int bench_roofline(const options *opts) {
+    am_roofline roofline;
+    am_error error;
+    if (am_roofline_measure(opts->engine.n_threads, &roofline, &error) != AM_OK) {
+        return report_error(NULL, &error);
+    }
+    if (opts->json) {
+        roofline_print_json(&roofline);
+        printf("\n");
+    } else {
+        roofline_print(&roofline);
+    }
+    return 0;
 }
 
 int verb_bench(const options *opts) {
@@ -177,8 +207,11 @@ int verb_bench(const options *opts) {
     am_session *session = NULL;
     measurement measured = {0};
     am_stage_time stages[STAGES_MAX];
+    am_roofline peaks;
+    const am_roofline *roofline = NULL;
     am_error error = {.status = AM_OK};
     int exit_code = 0;
+    if (opts->roofline && opts->n_inputs == 0) return bench_roofline(opts);
     if (opts->n_inputs == 0) {
         (void)report_fail(&error, AM_E_ARG, "no input file");
         return report_error(NULL, &error);
@@ -193,11 +226,19 @@ int verb_bench(const options *opts) {
         exit_code = report_error(opts->model, &error);
     } else {
         exit_code = measure_all(opts, session, &measured, &error);
+        measured.rss_mb = peak_rss_mb();
+    }
+    if (exit_code == 0 && opts->roofline) { /* last: its buffer is bigger than the engine */
+        if (am_roofline_measure(opts->engine.n_threads, &peaks, &error) == AM_OK) {
+            roofline = &peaks;
+        } else {
+            exit_code = report_error(NULL, &error);
+        }
     }
     if (exit_code == 0) {
         const size_t n_stages = am_session_stages(session, stages, STAGES_MAX);
-        (opts->json ? print_json : print_table)(opts, am_engine_get_info(engine), stages, n_stages,
-                                                &measured);
+        (opts->json ? print_json : print_table)(opts, am_engine_get_info(engine), roofline, stages,
+                                                n_stages, &measured);
     }
     am_session_free(&session);
     am_engine_close(&engine);

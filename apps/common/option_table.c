@@ -155,6 +155,9 @@ const option_spec option_table[] = {
 
     {"repeat", 0, OPTION_INT, VERB_BENCH, AT(repeat), RANGE(1, 100), .argument = "N",
      .help = "transcribe this often and report the median"},
+    {"roofline", 0, OPTION_BOOL, VERB_BENCH, AT(roofline), .argument = "BOOL",
+     .help = "measure what this machine can do, and the share of it that each stage reaches; "
+             "without files that alone"},
     {"json", 0, OPTION_BOOL, VERB_BENCH, AT(json), .argument = "BOOL",
      .help = "print one JSON object"},
     {"man", 0, OPTION_BOOL, VERB_HELP, AT(man), .argument = "BOOL",

@@ -72,6 +72,7 @@ typedef struct options {
     char cache_models_dir[1024]; /* what engine.models_dir points to unless it is given */
 
     int repeat;
+    bool roofline;
     bool json;
     bool man;
     bool help;

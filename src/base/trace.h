@@ -29,16 +29,30 @@ typedef enum am_stage {
 static inline bool am__stage_is_beside(am_stage stage) {
     return stage == AM_STAGE_DECODING || stage == AM_STAGE_SPEECH;
 }
+/* What a stage had to do in its time. */
+typedef struct am_work {
+    double operations; /* a product and its sum are two */
+    double bytes;      /* that had to be read from memory */
+    uint64_t steps, rows; /* of the decoder */
+} am_work;
 
 typedef struct am_trace {
     double seconds[AM_N_STAGES];
     uint64_t n_calls[AM_N_STAGES];
+    am_work work[AM_N_STAGES];
 } am_trace;
 
 /* Adds the time since `start` (am__now) to a stage. */
 static inline void am__trace_add(am_trace *trace, am_stage stage, double start) {
     trace->seconds[stage] += am__now() - start;
     trace->n_calls[stage]++;
+}
+
+static inline void am__work_add(am_work *sum, const am_work *work) {
+    sum->operations += work->operations;
+    sum->bytes += work->bytes;
+    sum->steps += work->steps;
+    sum->rows += work->rows;
 }
 
 #endif

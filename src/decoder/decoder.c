@@ -200,6 +200,33 @@ static size_t cross_bytes(const am_decoder *decoder) {
                                   (size_t)decoder->dims.n_heads);
 }
 
+/* Keys and values of a window, all layers. */
+static size_t window_bytes(const am_decoder *decoder, const am_cross *cross) {
+    const size_t d = (size_t)decoder->dims.d_model;
+    const size_t layer = in_s8(decoder)
+                             ? am__attention_s8_bytes(decoder->kernels, cross->n_ctx,
+                                                      (size_t)decoder->dims.n_heads)
+                             : cross->n_ctx * 2 * d * sizeof *cross->kv;
+    return (size_t)decoder->dims.n_decoder_layers * layer;
+}
+
+double am__decoder_step_bytes(const am_decoder *decoder, const am_decoder_row *rows,
+                              size_t n_rows) {
+    size_t n_bytes = am__dense_bytes(&decoder->projection);
+    for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
+        const decoder_layer *layer = &decoder->layers[i];
+        n_bytes += am__dense_bytes(&layer->qkv) + am__dense_bytes(&layer->out) +
+                   am__dense_bytes(&layer->cross_q) + am__dense_bytes(&layer->cross_out) +
+                   am__dense_bytes(&layer->fc1) + am__dense_bytes(&layer->fc2);
+    }
+    for (size_t r = 0; r < n_rows; r++) {
+        if (r == 0 || rows[r].cross != rows[r - 1].cross) {
+            n_bytes += window_bytes(decoder, rows[r].cross);
+        }
+    }
+    return (double)n_bytes;
+}
+
 am_status am__cross_new(const am_decoder *decoder, am_cross **cross, am_error *error) {
     const size_t n_layers = (size_t)decoder->dims.n_decoder_layers;
     am_cross *fresh = NULL;

@@ -52,6 +52,11 @@ typedef struct am_decoder_row {
     const am_cross *cross;
 } am_decoder_row;
 
+/* Bytes that a step of these rows cannot do without reading: the weights, and the keys and values
+ * of each window once (neighbouring rows share theirs). */
+double am__decoder_step_bytes(const am_decoder *decoder, const am_decoder_row *rows,
+                              size_t n_rows);
+
 /* Cross-attention scores to keep: those of `heads` for every row of one call. */
 typedef struct am_score_capture {
     const am_head_id *heads;

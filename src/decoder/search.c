@@ -20,6 +20,7 @@ struct am_search {
     float **ranked;       /* [n_logit_rows]: of which row, */
     float *scratch;       /* [n_logit_rows, n_vocab]: and room for it */
     am_sequence alone;    /* of tokens run outside any slot; owns its cells' list */
+    am_work work;
 };
 
 am_status am__search_new(const am_decoder *decoder, size_t n_slots, size_t n_beams,
@@ -86,6 +87,10 @@ void am__search_begin(am_search *search, size_t slot, const am_search_input *inp
 
 bool am__search_done(const am_search *search, size_t slot) {
     return search->jobs[slot].phase == AM_JOB_DONE;
+}
+
+am_work am__search_work(const am_search *search) {
+    return search->work;
 }
 
 am_search_result am__search_result(const am_search *search, size_t slot) {
@@ -178,6 +183,9 @@ am_status am__search_step(am_search *search, const am_exec *exec, am_error *erro
         if (search->jobs[i].phase == AM_JOB_PROMPT) add_rows(search, i, &n_rows, &n_logits);
     }
     if (n_rows == 0) AM_FAIL(error, AM_E_INTERNAL, "no window has a token to run");
+    search->work.steps++;
+    search->work.rows += n_rows;
+    search->work.bytes += am__decoder_step_bytes(search->decoder, search->rows, n_rows);
     AM_TRY(am__decoder_run(search->decoder, exec, search->space, search->rows, n_rows, NULL,
                            error));
     float *logits =

@@ -7,6 +7,7 @@
 #ifndef AM_DECODER_SEARCH_H
 #define AM_DECODER_SEARCH_H
 
+#include "base/trace.h"
 #include "decoder/decoder.h"
 #include "decoder/rules.h"
 
@@ -55,6 +56,9 @@ void am__search_begin(am_search *search, size_t slot, const am_search_input *inp
 AM_CHECK_RESULT am_status am__search_step(am_search *search, const am_exec *exec, am_error *error);
 
 bool am__search_done(const am_search *search, size_t slot);
+
+/* Steps, rows and bytes of all calls of am__search_step so far. */
+am_work am__search_work(const am_search *search);
 
 /* Of a slot that is done; the tokens are borrowed until its next search. */
 am_search_result am__search_result(const am_search *search, size_t slot);

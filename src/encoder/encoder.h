@@ -47,4 +47,7 @@ void am__encoder_probe(am_encoder_space *space, am_encoder_probe_fn *probe, void
 const float *am__encoder_run(const am_encoder *encoder, const am_exec *exec,
                              am_encoder_space *space, size_t n_ctx);
 
+/* Products and sums that a window of n_ctx positions takes, a product and its sum being two. */
+double am__encoder_operations(const am_dims *dims, size_t n_ctx);
+
 #endif

@@ -11,23 +11,21 @@
 #include "hub/hub.h"
 #include "model/model.h"
 
-#define THREADS_MAX 256
 #define ARENA_BYTES_MAX ((size_t)64 << 20) /* a vocabulary takes under 2 MB */
 
 void am_engine_options_init(am_engine_options *options) {
     *options = (am_engine_options){.compute_type = AM_COMPUTE_F32};
 }
 
-static am_status choose_threads(const am_engine_options *options, int *n_threads,
-                                am_error *error) {
-    if (options->n_threads < 0 || options->n_threads > THREADS_MAX) {
-        AM_FAIL(error, AM_E_ARG, "threads: %d is not between 0 (one per core) and %d",
-                options->n_threads, THREADS_MAX);
+am_status am__choose_threads(int wanted, int *n_threads, am_error *error) {
+    if (wanted < 0 || wanted > AM_THREADS_MAX) {
+        AM_FAIL(error, AM_E_ARG, "threads: %d is not between 0 (one per core) and %d", wanted,
+                AM_THREADS_MAX);
     }
-    *n_threads = options->n_threads;
+    *n_threads = wanted;
     if (*n_threads == 0) {
         const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
-        *n_threads = n_cores < 1 ? 1 : (n_cores > THREADS_MAX ? THREADS_MAX : (int)n_cores);
+        *n_threads = n_cores < 1 ? 1 : (n_cores > AM_THREADS_MAX ? AM_THREADS_MAX : (int)n_cores);
     }
     return AM_OK;
 }
@@ -87,7 +85,7 @@ am_status am_engine_open(const char *model, const am_engine_options *options, am
     am_engine_options_init(&defaults);
     if (options == NULL) options = &defaults;
     int n_threads = 0;
-    AM_TRY(choose_threads(options, &n_threads, error));
+    AM_TRY(am__choose_threads(options->n_threads, &n_threads, error));
     if (options->compute_type != AM_COMPUTE_F32 && options->compute_type != AM_COMPUTE_INT8) {
         AM_FAIL(error, AM_E_ARG, "compute_type: %d is none", (int)options->compute_type);
     }

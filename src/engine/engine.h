@@ -25,4 +25,9 @@ struct am_engine {
     double load_seconds;
 };
 
+#define AM_THREADS_MAX 256
+
+/* The number of threads asked for, 0 being one per core; E_ARG out of range. */
+AM_CHECK_RESULT am_status am__choose_threads(int wanted, int *n_threads, am_error *error);
+
 #endif

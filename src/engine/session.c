@@ -61,6 +61,10 @@ static am_status need_search(am_session *session, size_t n_slots, size_t n_beams
     if (session->search != NULL && session->n_slots >= n_slots && session->n_beams >= n_beams) {
         return AM_OK;
     }
+    if (session->search != NULL) {
+        const am_work work = am__search_work(session->search);
+        am__work_add(&session->trace.work[AM_STAGE_DECODER], &work);
+    }
     am__search_free(&session->search);
     AM_TRY(am__search_new(session->engine->decoder, n_slots, n_beams, &session->search, error));
     session->n_slots = n_slots;
@@ -340,8 +344,21 @@ size_t am_session_stages(const am_session *session, am_stage_time *stages, size_
     };
     const size_t n = capacity < AM_N_STAGES ? capacity : AM_N_STAGES;
     for (size_t i = 0; i < n; i++) {
-        stages[i] = (am_stage_time){names[i], session->trace.seconds[i], session->trace.n_calls[i],
-                                    am__stage_is_beside((am_stage)i)};
+        am_work work = session->trace.work[i];
+        if (i == AM_STAGE_DECODER && session->search != NULL) {
+            const am_work so_far = am__search_work(session->search);
+            am__work_add(&work, &so_far);
+        }
+        stages[i] = (am_stage_time){
+            .name = names[i],
+            .seconds = session->trace.seconds[i],
+            .n_calls = session->trace.n_calls[i],
+            .beside = am__stage_is_beside((am_stage)i),
+            .n_operations = work.operations,
+            .n_bytes = work.bytes,
+            .n_steps = work.steps,
+            .n_rows = work.rows,
+        };
     }
     return n;
 }

@@ -10,6 +10,7 @@
 #include "kernels/fft_f32.h"
 #include "kernels/gemm_f32.h"
 #include "kernels/gemm_s8.h"
+#include "kernels/peak.h"
 #include "kernels/quantize.h"
 #include "kernels/softmax_u8.h"
 #include "kernels/vector_f32.h"
@@ -47,6 +48,10 @@ typedef struct am_kernels {
     am_attn_scores_f32_fn *attn_scores_f32;
     am_attn_mix_f32_fn *attn_mix_f32;
     am_fft_power_fn *fft_power;
+    struct {
+        am_peak_fn *f32, *s8;
+        am_read_fn *read;
+    } peak; /* for measurements alone */
 } am_kernels;
 
 /* The table for am_cpu_flags() as they are now: const, lives for ever. */

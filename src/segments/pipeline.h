@@ -29,6 +29,8 @@ static inline void am__pipeline_encode(const am_pipeline *pipeline, size_t n_ctx
     const float *states =
         am__encoder_run(pipeline->encoder, pipeline->exec, pipeline->encoder_space, n_ctx);
     am__trace_add(pipeline->trace, AM_STAGE_ENCODER, start);
+    pipeline->trace->work[AM_STAGE_ENCODER].operations +=
+        am__encoder_operations(pipeline->dims, n_ctx);
     const double middle = am__now();
     am__cross_run(pipeline->decoder, pipeline->exec, states, n_ctx, pipeline->cross);
     am__trace_add(pipeline->trace, AM_STAGE_CROSS, middle);

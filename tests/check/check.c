@@ -20,7 +20,6 @@ typedef struct level {
     uint32_t mask;              /* flags that are let through; all of them are needed */
     const am_kernels *emulated; /* this table, or NULL: by dispatch */
     bool s8_only;               /* the f32 kernels are those of another level */
-    double (*peak_gflops)(void), (*peak_gops)(void); /* NULL where they say nothing */
 } check_level;
 
 #define AVXVNNI (AM_CPU_AVX2 | AM_CPU_AVXVNNI)
@@ -28,26 +27,26 @@ typedef struct level {
 #define AVX512VNNI (AVX512 | AM_CPU_AVX512VNNI)
 
 static const check_level levels[] = {
-    {"ref", 0, NULL, false, NULL, NULL},
+    {"ref", 0, NULL, false},
 #if defined(__x86_64__)
-    {"avx2", AM_CPU_AVX2, NULL, false, peak_gflops__avx2, peak_gops__avx2},
-    {"avxvnni", AVXVNNI, NULL, true, NULL, peak_gops__avxvnni},
-    {"avxvnni-emulated", AM_CPU_AVX2, &am__kernels__avxvnni_emulated, true, NULL, NULL},
-    {"avx512", AVX512, NULL, false, peak_gflops__avx512, peak_gops__avx512},
-    {"avx512vnni", AVX512VNNI, NULL, true, NULL, peak_gops__avx512vnni},
+    {"avx2", AM_CPU_AVX2, NULL, false},
+    {"avxvnni", AVXVNNI, NULL, true},
+    {"avxvnni-emulated", AM_CPU_AVX2, &am__kernels__avxvnni_emulated, true},
+    {"avx512", AVX512, NULL, false},
+    {"avx512vnni", AVX512VNNI, NULL, true},
 #endif
 #if defined(HAVE_EMULATED_AVX512)
-    {"avx512-emulated", 0, &am__kernels__avx512_emulated, false, NULL, NULL},
-    {"avx512vnni-emulated", 0, &am__kernels__avx512vnni_emulated, true, NULL, NULL},
+    {"avx512-emulated", 0, &am__kernels__avx512_emulated, false},
+    {"avx512vnni-emulated", 0, &am__kernels__avx512vnni_emulated, true},
 #else /* SIMDe is not installed: skipped by name */
-    {"avx512-emulated", UINT32_MAX, NULL, false, NULL, NULL},
-    {"avx512vnni-emulated", UINT32_MAX, NULL, true, NULL, NULL},
+    {"avx512-emulated", UINT32_MAX, NULL, false},
+    {"avx512vnni-emulated", UINT32_MAX, NULL, true},
 #endif
 };
 
-static const check_test *const suites[] = {check_s8_tests, check_attn_s8_tests, check_gemm_tests,
-                                           check_vector_tests, check_rows_tests};
-#define N_S8_SUITES 2 /* the first: of what levels that only add integer products do have */
+static const check_test *const suites[] = {check_s8_tests,   check_attn_s8_tests, check_peak_tests,
+                                           check_gemm_tests, check_vector_tests,  check_rows_tests};
+#define N_S8_SUITES 3 /* the first: of what levels that only add integer products do have */
 
 typedef struct options {
     const char *test;
@@ -178,12 +177,6 @@ static void run_level(check *c, const check_level *level, const check_options *o
         printf("%-16s dispatch  FAILED: the table is that of %s\n", level->name, c->kernels->isa);
         ++*n_failed;
         return;
-    }
-    if (options->bench && level->peak_gflops != NULL) {
-        printf("%s: measured peak %.1f GFLOP/s\n", level->name, level->peak_gflops());
-    }
-    if (options->bench && level->peak_gops != NULL) {
-        printf("%s: measured peak %.1f GOPS of 8-bit products\n", level->name, level->peak_gops());
     }
     for (size_t i = 0; i < (level->s8_only ? N_S8_SUITES : sizeof suites / sizeof *suites); i++) {
         for (const check_test *test = suites[i]; test->name != NULL; test++) {

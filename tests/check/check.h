@@ -80,20 +80,11 @@ extern const check_test check_vector_tests[];
 extern const check_test check_rows_tests[];
 extern const check_test check_s8_tests[];
 extern const check_test check_attn_s8_tests[];
+extern const check_test check_peak_tests[];
 
 /* Compiled for any machine where the tests were built with SIMDe, and for any with AVX2. */
 extern const am_kernels am__kernels__avx512_emulated;
 extern const am_kernels am__kernels__avx512vnni_emulated;
 extern const am_kernels am__kernels__avxvnni_emulated;
-
-/* Measured rate of independent fused multiply-adds, and of integer dot products, of a level. */
-double peak_gflops__avx2(void);
-double peak_gflops__avxvnni(void);
-double peak_gflops__avx512(void);
-double peak_gflops__avx512vnni(void);
-double peak_gops__avx2(void);
-double peak_gops__avxvnni(void);
-double peak_gops__avx512(void);
-double peak_gops__avx512vnni(void);
 
 #endif

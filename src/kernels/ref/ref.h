@@ -28,5 +28,8 @@ am_log10_f32_fn am_log10_f32__ref;
 am_attn_scores_f32_fn am_attn_scores_f32__ref;
 am_attn_mix_f32_fn am_attn_mix_f32__ref;
 am_fft_power_fn am_fft_power__ref;
+am_peak_fn am_peak_f32__ref;
+am_peak_fn am_peak_s8__ref;
+am_read_fn am_peak_read__ref;
 
 #endif

@@ -174,4 +174,5 @@ const am_kernels am__kernels_ref = {
     .attn_scores_f32 = am_attn_scores_f32__ref,
     .attn_mix_f32 = am_attn_mix_f32__ref,
     .fft_power = am_fft_power__ref,
+    .peak = {am_peak_f32__ref, am_peak_s8__ref, am_peak_read__ref},
 };
