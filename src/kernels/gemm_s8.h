@@ -57,8 +57,4 @@ size_t am__s8_wide_bytes(const am_s8_format *format, size_t k);
 /* Packs w [n, k] (output, input), n <= nr, into one panel; columns behind n are zeros. */
 void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k, void *panel);
 
-/* Packs w [k, nr] (input, output) into one panel for activations without the offset of 128: the
- * probabilities of softmax_u8.h. */
-void am__s8_pack_columns(const am_s8_format *format, const int8_t *w, size_t k, void *panel);
-
 #endif

@@ -7,9 +7,7 @@
  */
 #include "nn/attention_full_s8.h"
 
-#include <math.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #define QUERY_ROWS 24 /* of a block: 24 * 1500 scores and their probabilities are 180 KB of L2 */
 /* Scores are in units of log2: 1 / sqrt(64) * log2(e) */
@@ -27,35 +25,20 @@ static size_t padded_ctx(const am_s8_format *format, size_t n_ctx) {
     return (n_ctx + format->nr - 1) / format->nr * format->nr;
 }
 
-/* Bytes of a panel as the tiles read it: wide where that spares conversions. */
-static size_t panel_bytes(const am_kernels *kernels, size_t k) {
-    return kernels->s8.widen != NULL ? am__s8_wide_bytes(&kernels->s8.format, k)
-                                     : am__s8_panel_bytes(&kernels->s8.format, k);
-}
-
-/* What a thread works in, one part after another. The last two are used while packing. */
+/* What a thread works in. */
 typedef struct piece {
-    char *q;           /* [QUERY_ROWS] quantised queries, or one key */
-    float *scores;     /* [QUERY_ROWS, padded n_ctx] */
-    char *p;           /* [QUERY_ROWS] rows of probabilities */
-    int8_t *rows;      /* [padded n_ctx, nr] or [nr, 64] values to be packed */
-    char *panel;       /* one, before it is widened */
+    char *q;       /* [QUERY_ROWS] quantised queries */
+    float *scores; /* [QUERY_ROWS, padded n_ctx] */
+    char *p;       /* [QUERY_ROWS] rows of probabilities */
     size_t n_bytes;
 } piece;
 
 static piece piece_of(const am_s8_format *format, size_t n_ctx, char *at) {
-    const size_t padded = padded_ctx(format, n_ctx);
-    const size_t q_bytes = align(QUERY_ROWS * am__s8_row_bytes(format, AM_HEAD_DIM));
-    const size_t scores_bytes = align(QUERY_ROWS * padded * sizeof(float));
-    const size_t p_bytes = align(QUERY_ROWS * am__s8_row_bytes(format, n_ctx));
-    const size_t deepest = n_ctx > AM_HEAD_DIM ? n_ctx : AM_HEAD_DIM;
     piece out = {.q = at};
-    char *next = at + q_bytes;
+    char *next = at + align(QUERY_ROWS * am__s8_row_bytes(format, AM_HEAD_DIM));
     out.scores = (float *)(void *)next;
-    out.p = next + scores_bytes;
-    out.rows = (int8_t *)(out.p + p_bytes);
-    out.panel = (char *)out.rows + align(deepest * format->nr);
-    out.n_bytes = (size_t)(out.panel - at) + align(am__s8_panel_bytes(format, deepest));
+    out.p = next + align(QUERY_ROWS * padded_ctx(format, n_ctx) * sizeof(float));
+    out.n_bytes = (size_t)(out.p - at) + align(QUERY_ROWS * am__s8_row_bytes(format, n_ctx));
     return out;
 }
 
@@ -70,14 +53,15 @@ am_status am__attention_full_s8_init(am_attention_full_s8 *space, const am_exec 
         .d_model = d_model,
         .n_threads = (size_t)am__team_size(exec->team),
         .format = *format,
-        .key_bytes = align(padded / format->nr * panel_bytes(exec->kernels, AM_HEAD_DIM)),
-        .value_bytes = align(AM_HEAD_DIM / format->nr * panel_bytes(exec->kernels, n_ctx)),
+        .key_bytes = align(padded / format->nr * am__s8_panel_bytes(format, AM_HEAD_DIM)),
+        .value_bytes = align(AM_HEAD_DIM / format->nr * am__s8_panel_bytes(format, n_ctx)),
         .piece_bytes = piece_of(format, n_ctx, none).n_bytes,
     };
     am_status status = am__alloc(n_heads, fresh.key_bytes, &fresh.keys, error);
     if (status == AM_OK) status = am__alloc(n_heads, fresh.value_bytes, &fresh.values, error);
     if (status == AM_OK) status = AM_NEW(&fresh.key_scale, n_heads * padded, error);
     if (status == AM_OK) status = AM_NEW(&fresh.value_scale, d_model, error);
+    if (status == AM_OK) status = AM_NEW(&fresh.value_mean, d_model, error);
     if (status == AM_OK) {
         status = am__alloc(fresh.n_threads, fresh.piece_bytes, &fresh.pieces, error);
     }
@@ -94,6 +78,7 @@ void am__attention_full_s8_free(am_attention_full_s8 *space) {
     am__free(space->values);
     am__free(space->key_scale);
     am__free(space->value_scale);
+    am__free(space->value_mean);
     am__free(space->pieces);
     *space = (am_attention_full_s8){0};
 }
@@ -116,114 +101,34 @@ static float *key_scale_of(const attention_job *job, size_t head) {
     return job->space->key_scale + head * padded;
 }
 
-/* ---- Packing ------------------------------------------------------------------------------ */
-
-/* Stores a packed panel in the form the tiles read; `panel` is where am__s8_pack left it. */
-static void store_panel(const attention_job *job, size_t k, const char *panel, char *out) {
-    if (job->kernels->s8.widen != NULL) {
-        job->kernels->s8.widen(k, panel, out);
-    } else {
-        memcpy(out, panel, am__s8_panel_bytes(&job->space->format, k));
-    }
-}
-
-/* Quantised values without the offset of their form in memory. */
-static void plain_values(const am_s8_format *format, const char *q, size_t n, int8_t *out) {
-    if (format->value_bytes == 1) {
-        for (size_t i = 0; i < n; i++) out[i] = (int8_t)((uint8_t)q[i] - 128);
-    } else {
-        const int16_t *values = (const int16_t *)(const void *)q;
-        for (size_t i = 0; i < n; i++) out[i] = (int8_t)values[i];
-    }
-}
-
-static void pack_keys(const attention_job *job, size_t head, const piece *own) {
-    const am_s8_format *format = &job->space->format;
-    const float *keys = job->qkv + job->space->d_model + head * AM_HEAD_DIM;
-    char *out = job->space->keys + head * job->space->key_bytes;
-    float *scale = key_scale_of(job, head);
-    float mean[AM_HEAD_DIM] = {0};
-    for (size_t t = 0; t < job->n_ctx; t++) {
-        for (size_t i = 0; i < AM_HEAD_DIM; i++) mean[i] += keys[t * job->ldq + i];
-    }
-    for (size_t i = 0; i < AM_HEAD_DIM; i++) mean[i] /= (float)job->n_ctx;
-    for (size_t t = 0; t < job->n_ctx; t += format->nr) {
-        const size_t n = min_size(format->nr, job->n_ctx - t);
-        for (size_t j = 0; j < n; j++) {
-            float key[AM_HEAD_DIM];
-            for (size_t i = 0; i < AM_HEAD_DIM; i++) {
-                key[i] = keys[(t + j) * job->ldq + i] - mean[i];
-            }
-            job->kernels->s8.quantize(1, AM_HEAD_DIM, key, AM_HEAD_DIM, own->q, 0,
-                                      scale + t + j);
-            plain_values(format, own->q, AM_HEAD_DIM, own->rows + j * AM_HEAD_DIM);
-        }
-        am__s8_pack(format, own->rows, n, AM_HEAD_DIM, own->panel);
-        store_panel(job, AM_HEAD_DIM, own->panel, out);
-        out += panel_bytes(job->kernels, AM_HEAD_DIM);
-    }
-}
-
-/* One panel: nr channels of all positions. */
-static void pack_channels(const attention_job *job, const float *values, float *scale,
-                          const piece *own, char *out) {
-    static const float rounder = 12582912; /* 1.5 * 2^23: adding it leaves an integer */
-    const size_t nr = job->space->format.nr;
-    float factor[AM_HEAD_DIM] = {0};
-    for (size_t t = 0; t < job->n_ctx; t++) {
-        for (size_t i = 0; i < nr; i++) {
-            const float size = fabsf(values[t * job->ldq + i]);
-            factor[i] = size > factor[i] ? size : factor[i];
-        }
-    }
-    for (size_t i = 0; i < nr; i++) {
-        const bool nothing = factor[i] < AM_QUANTIZE_LEAST;
-        scale[i] = nothing ? 0 : factor[i] / 127;
-        factor[i] = nothing ? 0 : 127 / factor[i];
-    }
-    for (size_t t = 0; t < job->n_ctx; t++) {
-        for (size_t i = 0; i < nr; i++) {
-            own->rows[t * nr + i] =
-                (int8_t)(values[t * job->ldq + i] * factor[i] + rounder - rounder);
-        }
-    }
-    am__s8_pack_columns(&job->space->format, own->rows, job->n_ctx, own->panel);
-    store_panel(job, job->n_ctx, own->panel, out);
-}
-
 static void pack_heads(void *context, size_t part, size_t n_parts) {
+    (void)part;
     (void)n_parts;
     attention_job *job = context;
     const am_attention_full_s8 *space = job->space;
-    const size_t nr = space->format.nr;
-    const piece own =
-        piece_of(&space->format, space->n_ctx, space->pieces + part * space->piece_bytes);
     size_t head;
     while ((head = atomic_fetch_add(&job->next, 1)) < n_heads_of(job)) {
-        char *values = space->values + head * space->value_bytes;
-        pack_keys(job, head, &own);
-        for (size_t i = 0; i < AM_HEAD_DIM; i += nr) {
-            const size_t channel = head * AM_HEAD_DIM + i;
-            pack_channels(job, job->qkv + 2 * space->d_model + channel,
-                          space->value_scale + channel, &own, values);
-            values += panel_bytes(job->kernels, job->n_ctx);
-        }
+        const size_t channel = head * AM_HEAD_DIM;
+        const float *keys = job->qkv + space->d_model + channel;
+        job->kernels->attn_s8.pack_keys(keys, job->ldq, job->n_ctx,
+                                        space->keys + head * space->key_bytes,
+                                        key_scale_of(job, head));
+        job->kernels->attn_s8.pack_values(keys + space->d_model, job->ldq, job->n_ctx,
+                                          space->values + head * space->value_bytes,
+                                          space->value_scale + channel,
+                                          space->value_mean + channel);
     }
 }
-
-/* ---- Attention ---------------------------------------------------------------------------- */
 
 /* All row tiles of a block against one panel. */
 static void run_panel(const attention_job *job, size_t n_rows, size_t n, size_t k, const char *a,
                       size_t lda, const char *panel, const am_s8_out *out) {
     const size_t mr = job->space->format.mr;
-    am_gemm_s8_fn *tile =
-        job->kernels->s8.widen != NULL ? job->kernels->s8.tile_wide : job->kernels->s8.tile;
     for (size_t r = 0; r < n_rows; r += mr) {
         am_s8_out rows = *out;
         rows.y += r * out->ldy;
         rows.row_scale += r;
-        tile(min_size(mr, n_rows - r), n, k, a + r * lda, lda, panel, &rows);
+        job->kernels->s8.tile(min_size(mr, n_rows - r), n, k, a + r * lda, lda, panel, &rows);
     }
 }
 
@@ -246,7 +151,7 @@ static void attend_block(const attention_job *job, size_t head, size_t row, cons
                                no_bias, false};
         run_panel(job, n_rows, min_size(format->nr, job->n_ctx - t), AM_HEAD_DIM, own->q,
                   q_bytes, panel, &out);
-        panel += panel_bytes(job->kernels, AM_HEAD_DIM);
+        panel += am__s8_panel_bytes(format, AM_HEAD_DIM);
     }
     job->kernels->s8.softmax(n_rows, job->n_ctx, own->scores, lds, own->p, p_bytes,
                              row_scale);
@@ -254,9 +159,10 @@ static void attend_block(const attention_job *job, size_t head, size_t row, cons
     for (size_t i = 0; i < AM_HEAD_DIM; i += format->nr) {
         const size_t channel = head * AM_HEAD_DIM + i;
         const am_s8_out out = {job->out + row * space->d_model + channel, space->d_model,
-                               row_scale, space->value_scale + channel, no_bias, false};
+                               row_scale, space->value_scale + channel,
+                               space->value_mean + channel, false};
         run_panel(job, n_rows, format->nr, job->n_ctx, own->p, p_bytes, panel, &out);
-        panel += panel_bytes(job->kernels, job->n_ctx);
+        panel += am__s8_panel_bytes(format, job->n_ctx);
     }
 }
 

@@ -1,11 +1,9 @@
 /*
  * attention.h's attention over a whole window in 8-bit integers: queries with one scale per row
- * and head, keys with one per position and head after their mean over time is taken off (a vector
- * subtracted from all keys adds the same to all scores of a query, which softmax does not see:
- * Zhang et al., SageAttention, 2024), exact INT32 scores that stay whole through softmax
- * (kernels/softmax_u8.h), unsigned 8-bit probabilities, values with one scale per channel.
+ * and head; keys and values packed as for the decoder (kernels/attn_s8.h); exact INT32 scores that
+ * stay whole through softmax; unsigned 8-bit probabilities (kernels/softmax_u8.h).
  *
- * A row's result is the same bits for any number of threads and any instruction set.
+ * A row's result is the same bits for any number of threads and any vector instruction set.
  */
 #ifndef AM_NN_ATTENTION_FULL_S8_H
 #define AM_NN_ATTENTION_FULL_S8_H
@@ -22,6 +20,7 @@ typedef struct am_attention_full_s8 {
     char *values;       /* per head: panels of channels [64 / nr] */
     float *key_scale;   /* per head: [ceil(n_ctx / nr) * nr] */
     float *value_scale; /* [d_model] */
+    float *value_mean;  /* [d_model] */
     char *pieces;       /* [n_threads]: what one thread works in */
 } am_attention_full_s8;
 

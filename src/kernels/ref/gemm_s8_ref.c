@@ -50,17 +50,6 @@ void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k
     }
 }
 
-void am__s8_pack_columns(const am_s8_format *format, const int8_t *w, size_t k, void *panel) {
-    const size_t group = format->group;
-    const size_t nr = format->nr;
-    int8_t *values = (int8_t *)panel + nr * sizeof(int32_t);
-    memset(panel, 0, nr * sizeof(int32_t));
-    for (size_t l = 0; l < padded(k); l++) {
-        int8_t *out = values + (l / group * nr) * group + l % group;
-        for (size_t j = 0; j < nr; j++) out[j * group] = l < k ? w[l * nr + j] : 0;
-    }
-}
-
 /* Adding this leaves a float of less than 2^22 no bits behind the point: rounded to even. */
 static const float rounder = 12582912; /* 1.5 * 2^23 */
 
