@@ -1,9 +1,13 @@
 /* The library's only caller of the C heap: see mem.h. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/mem.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define LARGE_PAGE ((size_t)2 << 20)
 
 static void *heap_allocate(void *user, size_t size, size_t alignment) {
     (void)user;
@@ -37,18 +41,36 @@ bool am__add(size_t a, size_t b, size_t *out) {
     return true;
 }
 
-am_status am__alloc_raw(size_t n, size_t size, void *pointer, am_error *error) {
+static am_status allocate(size_t n, size_t size, size_t alignment, void *pointer,
+                          am_error *error) {
     size_t n_bytes;
     if (!am__mul(n, size, &n_bytes)) {
         AM_FAIL(error, AM_E_MEMORY, "%zu elements of %zu bytes do not fit in memory", n, size);
     }
     void *fresh = NULL;
     if (n_bytes > 0) {
-        fresh = allocator.allocate(allocator.user, n_bytes, AM_ALIGNMENT);
+        fresh = allocator.allocate(allocator.user, n_bytes, alignment);
         if (fresh == NULL) AM_FAIL(error, AM_E_MEMORY, "no memory for %zu bytes", n_bytes);
     }
     /* By memcpy: the caller's pointer has its own type, which a void ** may not alias. */
     memcpy(pointer, &fresh, sizeof fresh);
+    return AM_OK;
+}
+
+am_status am__alloc_raw(size_t n, size_t size, void *pointer, am_error *error) {
+    return allocate(n, size, AM_ALIGNMENT, pointer, error);
+}
+
+am_status am__alloc_streamed(size_t n, size_t size, void *pointer, am_error *error) {
+    const bool large = size != 0 && n >= LARGE_PAGE / size;
+    AM_TRY(allocate(n, size, large ? LARGE_PAGE : AM_ALIGNMENT, pointer, error));
+#if defined(MADV_HUGEPAGE)
+    void *fresh;
+    memcpy(&fresh, pointer, sizeof fresh);
+    /* A wish: where it is not granted, the memory works the same. Whole pages only, so that a
+     * neighbour's memory keeps its own. */
+    if (large) (void)madvise(fresh, n * size / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+#endif
     return AM_OK;
 }
 

@@ -18,9 +18,16 @@ AM_CHECK_RESULT am_status am__alloc(size_t n, size_t size, void *pointer, am_err
 /* As am__alloc without zeroing: for big arrays that are written before they are read. */
 AM_CHECK_RESULT am_status am__alloc_raw(size_t n, size_t size, void *pointer, am_error *error);
 
+/* As am__alloc_raw, on large pages where the system has them: for big arrays that are written
+ * whole and then read from end to end, again and again, faster than small pages are looked up. */
+AM_CHECK_RESULT am_status am__alloc_streamed(size_t n, size_t size, void *pointer,
+                                             am_error *error);
+
 /* Typed forms: AM_NEW(&pointer, n, error) with pointer of type T *. */
 #define AM_NEW(pointer, n, error) am__alloc((n), sizeof **(pointer), (pointer), (error))
 #define AM_NEW_RAW(pointer, n, error) am__alloc_raw((n), sizeof **(pointer), (pointer), (error))
+#define AM_NEW_STREAMED(pointer, n, error) \
+    am__alloc_streamed((n), sizeof **(pointer), (pointer), (error))
 
 void am__free(void *block); /* NULL is allowed */
 

@@ -232,8 +232,9 @@ am_status am__cross_new(const am_decoder *decoder, am_cross **cross, am_error *e
     am_cross *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     const am_status status =
-        in_s8(decoder) ? AM_NEW_RAW(&fresh->store, n_layers * cross_bytes(decoder), error)
-                       : AM_NEW_RAW(&fresh->kv, n_layers * layer_floats(&decoder->dims), error);
+        in_s8(decoder)
+            ? AM_NEW_STREAMED(&fresh->store, n_layers * cross_bytes(decoder), error)
+            : AM_NEW_STREAMED(&fresh->kv, n_layers * layer_floats(&decoder->dims), error);
     if (status != AM_OK) {
         am__cross_free(&fresh);
         return status;
@@ -274,7 +275,8 @@ am_status am__decoder_space_new(const am_decoder *decoder, size_t n_cells, size_
     am_decoder_space *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     am_status status = AM_OK;
-    AM_TRY_DONE(am__kvcache_init(&fresh->cache, (size_t)dims->n_decoder_layers, n_cells, d, error));
+    AM_TRY_DONE(am__kvcache_init(&fresh->cache, (size_t)dims->n_decoder_layers, n_cells, d,
+                                 in_s8(decoder), error));
     AM_TRY_DONE(AM_NEW(&fresh->x, n_rows * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->normed, n_rows * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
@@ -338,20 +340,18 @@ static void self_attention(const decoder_layer *layer, size_t index, const am_ex
                            am_decoder_space *space, const am_decoder_row *rows, size_t n_rows) {
     const am_kvcache *cache = &space->cache;
     const size_t d = cache->d_model;
-    float *keys = am__kvcache_keys(cache, index);
-    float *values = am__kvcache_values(cache, index);
     am__norm_run(&layer->attn_norm, exec, space->x, n_rows, space->normed);
     am__dense_run(&layer->qkv, exec, space->normed, d, n_rows, space->wide, 3 * d,
                    AM_EPILOGUE_NONE);
     for (size_t r = 0; r < n_rows; r++) {
         const float *qkv = space->wide + r * 3 * d;
         const size_t cell = (size_t)rows[r].sequence->cells[space->n_past[r] - 1];
-        memcpy(keys + cell * d, qkv + d, d * sizeof *keys);
-        memcpy(values + cell * d, qkv + 2 * d, d * sizeof *values);
+        am__kvcache_put(cache, exec->kernels, index, cell, qkv + d, qkv + 2 * d);
         space->attention[r] = (am_attention_row){
             .query = qkv,
-            .keys = keys,
-            .values = values,
+            .keys = am__kvcache_keys(cache, index),
+            .values = am__kvcache_values(cache, index),
+            .half = cache->half,
             .stride = d,
             .rows = rows[r].sequence->cells,
             .n = space->n_past[r],

@@ -4,11 +4,19 @@
 #include <assert.h>
 #include <string.h>
 
+static size_t cell_bytes_of(const am_kvcache *cache) {
+    return cache->d_model * (cache->half ? sizeof(am_f16) : sizeof(float));
+}
+
 am_status am__kvcache_init(am_kvcache *cache, size_t n_layers, size_t n_cells, size_t d_model,
-                           am_error *error) {
-    am_kvcache fresh = {.n_layers = n_layers, .n_cells = n_cells, .d_model = d_model};
-    am_status status = AM_NEW_RAW(&fresh.keys, n_layers * n_cells * d_model, error);
-    if (status == AM_OK) status = AM_NEW_RAW(&fresh.values, n_layers * n_cells * d_model, error);
+                           bool half, am_error *error) {
+    am_kvcache fresh = {
+        .n_layers = n_layers, .n_cells = n_cells, .d_model = d_model, .half = half};
+    const size_t cell_bytes = cell_bytes_of(&fresh);
+    am_status status = am__alloc_raw(n_layers * n_cells, cell_bytes, &fresh.keys, error);
+    if (status == AM_OK) {
+        status = am__alloc_raw(n_layers * n_cells, cell_bytes, &fresh.values, error);
+    }
     if (status == AM_OK) status = AM_NEW(&fresh.n_users, n_cells, error);
     if (status == AM_OK) status = AM_NEW(&fresh.free, n_cells, error);
     if (status != AM_OK) {
@@ -56,10 +64,27 @@ void am__kvcache_fork(am_kvcache *cache, am_sequence *copy, const am_sequence *s
     for (size_t i = 0; i < source->n; i++) cache->n_users[source->cells[i]]++;
 }
 
-float *am__kvcache_keys(const am_kvcache *cache, size_t layer) {
-    return cache->keys + layer * cache->n_cells * cache->d_model;
+static char *cell_at(const am_kvcache *cache, char *cells, size_t layer, size_t cell) {
+    return cells + (layer * cache->n_cells + cell) * cell_bytes_of(cache);
 }
 
-float *am__kvcache_values(const am_kvcache *cache, size_t layer) {
-    return cache->values + layer * cache->n_cells * cache->d_model;
+void am__kvcache_put(const am_kvcache *cache, const am_kernels *kernels, size_t layer, size_t cell,
+                     const float *keys, const float *values) {
+    char *to_keys = cell_at(cache, cache->keys, layer, cell);
+    char *to_values = cell_at(cache, cache->values, layer, cell);
+    if (cache->half) {
+        kernels->f32_to_f16((am_f16 *)(void *)to_keys, keys, cache->d_model);
+        kernels->f32_to_f16((am_f16 *)(void *)to_values, values, cache->d_model);
+    } else {
+        memcpy(to_keys, keys, cell_bytes_of(cache));
+        memcpy(to_values, values, cell_bytes_of(cache));
+    }
+}
+
+const void *am__kvcache_keys(const am_kvcache *cache, size_t layer) {
+    return cell_at(cache, cache->keys, layer, 0);
+}
+
+const void *am__kvcache_values(const am_kvcache *cache, size_t layer) {
+    return cell_at(cache, cache->values, layer, 0);
 }

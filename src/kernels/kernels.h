@@ -47,6 +47,8 @@ typedef struct am_kernels {
     am_log10_f32_fn *log10_f32;
     am_attn_scores_f32_fn *attn_scores_f32;
     am_attn_mix_f32_fn *attn_mix_f32;
+    am_attn_scores_f16_fn *attn_scores_f16;
+    am_attn_mix_f16_fn *attn_mix_f16;
     am_fft_power_fn *fft_power;
     struct {
         am_peak_fn *f32, *s8;

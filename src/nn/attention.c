@@ -140,14 +140,25 @@ typedef struct rows_job {
 static void attend_row(const rows_job *job, const am_attention_row *row, size_t head) {
     _Alignas(AM_ALIGNMENT) float scores[AM_AUDIO_CTX_MAX];
     const size_t at = head * AM_HEAD_DIM;
-    job->kernels->attn_scores_f32(row->query + at, row->keys + at, row->stride, row->rows, row->n,
-                                  SCALE, scores);
+    const am_kernels *kernels = job->kernels;
+    if (row->half) {
+        kernels->attn_scores_f16(row->query + at, (const am_f16 *)row->keys + at, row->stride,
+                                 row->rows, row->n, SCALE, scores);
+    } else {
+        kernels->attn_scores_f32(row->query + at, (const float *)row->keys + at, row->stride,
+                                 row->rows, row->n, SCALE, scores);
+    }
     if (row->capture != NULL && row->capture[head] != NULL) {
         memcpy(row->capture[head], scores, row->n * sizeof *scores);
     }
-    job->kernels->softmax_f32(scores, row->n);
-    job->kernels->attn_mix_f32(scores, row->values + at, row->stride, row->rows, row->n,
-                               row->out + at);
+    kernels->softmax_f32(scores, row->n);
+    if (row->half) {
+        kernels->attn_mix_f16(scores, (const am_f16 *)row->values + at, row->stride, row->rows,
+                              row->n, row->out + at);
+    } else {
+        kernels->attn_mix_f32(scores, (const float *)row->values + at, row->stride, row->rows,
+                              row->n, row->out + at);
+    }
 }
 
 /* Items run through the rows of one head before the next head: rows of one window find its keys

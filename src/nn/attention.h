@@ -29,12 +29,13 @@ void am__attention_space_free(am_attention_space *space);
 void am__attention_full(const am_attention_space *space, const am_exec *exec, float *qkv,
                         size_t n_ctx, float *out);
 
-/* Keys and values one decoder row attends to. Position p lies at rows[p] * stride (rows NULL:
- * p * stride) behind `keys` and `values`; head h starts 64 h floats further. */
+/* Keys and values one decoder row attends to, in f32 or f16. Position p lies at rows[p] * stride
+ * (rows NULL: p * stride) behind `keys` and `values`; head h starts 64 h of them further. */
 typedef struct am_attention_row {
     const float *query;    /* [d_model] */
-    const float *keys;
-    const float *values;
+    const void *keys;      /* of f32, or of f16 where `half` */
+    const void *values;    /* as keys */
+    bool half;
     size_t stride;
     const int32_t *rows;
     size_t n;              /* positions, 1 … AM_AUDIO_CTX_MAX */

@@ -10,8 +10,9 @@
 
 #include <stdatomic.h>
 
-#define FEW_ROWS 24
-#define ROWS_MAX 96         /* of a block; blocks are of whole tiles, which divide FEW_ROWS */
+#define FEW_ROWS 96         /* 16 windows of 5 beams, and a prompt's tokens */
+#define BLOCK_STEP 24       /* rows; whole tiles of every instruction set divide it */
+#define ROWS_MAX 96         /* of a block */
 #define SHARES_PER_THREAD 4 /* of panels */
 
 static size_t min_size(size_t a, size_t b) {
@@ -59,8 +60,8 @@ am_status am__linear_s8_init(am_linear_s8 *linear, const am_kernels *kernels,
     }
     const size_t n_panels = n_panels_of(&fresh);
     const size_t n_columns = n_panels * fresh.format.nr;
-    am_status status = am__alloc_raw(n_panels, am__s8_panel_bytes(&fresh.format, fresh.n_in),
-                                     &fresh.panels, error);
+    am_status status = am__alloc_streamed(n_panels, am__s8_panel_bytes(&fresh.format, fresh.n_in),
+                                          &fresh.panels, error);
     if (status == AM_OK) status = AM_NEW(&fresh.scale, n_columns, error);
     if (status == AM_OK) status = AM_NEW(&fresh.bias, n_columns, error);
     if (status == AM_OK) status = pack(&fresh, parts, n_parts, order, error);
@@ -216,8 +217,8 @@ static void run_panels(void *context, size_t part, size_t n_parts) {
 
 /* Two blocks or more for each thread where there are enough rows. */
 static size_t block_rows_of(size_t n_rows, size_t n_threads) {
-    const size_t rows = n_rows / (2 * n_threads) / FEW_ROWS * FEW_ROWS;
-    return rows < FEW_ROWS ? FEW_ROWS : min_size(rows, ROWS_MAX);
+    const size_t rows = n_rows / (2 * n_threads) / BLOCK_STEP * BLOCK_STEP;
+    return rows < BLOCK_STEP ? BLOCK_STEP : min_size(rows, ROWS_MAX);
 }
 
 void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const float *x, size_t ldx,

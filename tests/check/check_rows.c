@@ -84,6 +84,35 @@ static void run_mix(check *c, const rows_case *r, const float *base, const int32
     }
 }
 
+/* The f16 forms do on converted rows what the f32 ones do: to the bit. */
+static void run_halves(check *c, const rows_case *r, const float *base, const int32_t *rows) {
+    const size_t n_rows = rows != NULL ? N_ROWS_MAX : r->n;
+    const size_t n_values = (n_rows - 1) * r->stride + AM_HEAD_DIM;
+    const float *q = check_floats(c, r->n > AM_HEAD_DIM ? r->n : AM_HEAD_DIM);
+    am_f16 *halves = check_bytes(c, n_values * sizeof *halves);
+    float *whole = check_floats(c, n_values);
+    for (size_t i = 0; i < n_values; i++) {
+        const float bounded = fmaxf(-6e4f, fminf(6e4f, base[i]));
+        am__kernels_ref.f32_to_f16(halves + i, &bounded, 1);
+    }
+    am__kernels_ref.f16_to_f32(whole, halves, n_values);
+    float *got = check_out(c, 1, r->n, r->n, sizeof *got);
+    float *mixed = check_out(c, 1, AM_HEAD_DIM, AM_HEAD_DIM, sizeof *mixed);
+    float want[N_ROWS_MAX];
+    c->kernels->attn_scores_f32(q, whole, r->stride, rows, r->n, 0.125f, want);
+    c->kernels->attn_scores_f16(q, halves, r->stride, rows, r->n, 0.125f, got);
+    for (size_t p = 0; p < r->n; p++) check_near(c, (double)got[p], (double)want[p], 0, p);
+    c->kernels->attn_mix_f32(q, whole, r->stride, rows, r->n, want);
+    c->kernels->attn_mix_f16(q, halves, r->stride, rows, r->n, mixed);
+    for (size_t i = 0; i < AM_HEAD_DIM; i++) {
+        check_near(c, (double)mixed[i], (double)want[i], 0, i);
+    }
+}
+
+static void check_halves(check *c) {
+    each_rows_case(c, run_halves);
+}
+
 static void check_mix(check *c) {
     each_rows_case(c, run_mix);
 }
@@ -214,6 +243,7 @@ static void bench_fft(check *c) {
 
 const check_test check_rows_tests[] = {
     {"attn_scores_f32", check_scores, bench_scores},
+    {"attn_f16", check_halves, NULL},
     {"attn_mix_f32", check_mix, bench_mix},
     {"fft_power", check_fft, bench_fft},
     {NULL, NULL, NULL},

@@ -97,7 +97,7 @@ static void cells_are_shared_and_come_back(void **state) {
     am_sequence a = {cells[0], 0};
     am_sequence b = {cells[1], 0};
     am_sequence c = {cells[2], 0};
-    assert_int_equal(am__kvcache_init(&cache, 2, 6, 64, &error), AM_OK);
+    assert_int_equal(am__kvcache_init(&cache, 2, 6, 64, false, &error), AM_OK);
     for (int i = 0; i < 3; i++) assert_int_equal(am__kvcache_append(&cache, &a, &error), AM_OK);
     am__kvcache_fork(&cache, &b, &a);
     assert_int_equal(cache.n_free, 3); /* a fork takes no cell */

@@ -27,6 +27,8 @@ am_f32_to_f16_fn am_f32_to_f16__ref;
 am_log10_f32_fn am_log10_f32__ref;
 am_attn_scores_f32_fn am_attn_scores_f32__ref;
 am_attn_mix_f32_fn am_attn_mix_f32__ref;
+am_attn_scores_f16_fn am_attn_scores_f16__ref;
+am_attn_mix_f16_fn am_attn_mix_f16__ref;
 am_fft_power_fn am_fft_power__ref;
 am_peak_fn am_peak_f32__ref;
 am_peak_fn am_peak_s8__ref;

@@ -131,6 +131,26 @@ void am_attn_mix_f32__ref(const float *weights, const float *v, size_t stride, c
     for (size_t i = 0; i < AM_HEAD_DIM; i++) out[i] = (float)sum[i];
 }
 
+void am_attn_scores_f16__ref(const float *q, const am_f16 *k, size_t stride, const int32_t *rows,
+                             size_t n, float scale, float *scores) {
+    for (size_t p = 0; p < n; p++) {
+        float key[AM_HEAD_DIM];
+        am_f16_to_f32__ref(key, k + row_of(rows, p) * stride, AM_HEAD_DIM);
+        am_attn_scores_f32__ref(q, key, AM_HEAD_DIM, NULL, 1, scale, scores + p);
+    }
+}
+
+void am_attn_mix_f16__ref(const float *weights, const am_f16 *v, size_t stride,
+                          const int32_t *rows, size_t n, float *out) {
+    double sum[AM_HEAD_DIM] = {0};
+    for (size_t p = 0; p < n; p++) {
+        float value[AM_HEAD_DIM];
+        am_f16_to_f32__ref(value, v + row_of(rows, p) * stride, AM_HEAD_DIM);
+        for (size_t i = 0; i < AM_HEAD_DIM; i++) sum[i] += (double)weights[p] * (double)value[i];
+    }
+    for (size_t i = 0; i < AM_HEAD_DIM; i++) out[i] = (float)sum[i];
+}
+
 void am_fft_power__ref(const float *samples, size_t hop, size_t n_frames, const float *window,
                        float *power, size_t stride) {
     double cosine[AM_FFT_SIZE];
@@ -173,6 +193,8 @@ const am_kernels am__kernels_ref = {
     .log10_f32 = am_log10_f32__ref,
     .attn_scores_f32 = am_attn_scores_f32__ref,
     .attn_mix_f32 = am_attn_mix_f32__ref,
+    .attn_scores_f16 = am_attn_scores_f16__ref,
+    .attn_mix_f16 = am_attn_mix_f16__ref,
     .fft_power = am_fft_power__ref,
     .peak = {am_peak_f32__ref, am_peak_s8__ref, am_peak_read__ref},
 };
