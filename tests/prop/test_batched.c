@@ -209,6 +209,42 @@ static void cancelling_keeps_a_prefix(void **state) {
     am_engine_close(&engine);
 }
 
+/* What was cut short leaves nothing behind in its session. */
+static void sessions_go_on_after_cancelling(void **state) {
+    (void)state;
+    am_error error;
+    am_engine *engine = open_engine(51864, 2, AM_COMPUTE_INT8);
+    am_session *session = NULL;
+    am_params params = quick_params();
+    params.clip_timestamps = "0,60";
+    am_result *alone[2] = {NULL, NULL};
+    for (int mode = 0; mode < 2; mode++) {
+        params.mode = mode == 0 ? AM_MODE_BATCHED : AM_MODE_SEQUENTIAL;
+        alone[mode] = transcribe(engine, &params, NULL, AM_OK);
+    }
+    must(am_session_new(engine, &session, &error), &error);
+    for (int i = 0; i < 4; i++) {
+        am_audio *audio = NULL;
+        am_result *result = NULL;
+        witness w = {.n_polls_left = i % 2 == 0 ? 12 : 1 << 30, .in_order = true};
+        const am_callbacks callbacks = {see_progress, see_segment, count_down, &w};
+        params.mode = i == 1 ? AM_MODE_SEQUENTIAL : AM_MODE_BATCHED;
+        /* More windows are under way when it is cut short than there are afterwards. */
+        params.clip_timestamps = i % 2 == 0 ? "0" : "0,60";
+        must(am_audio_open_pcm(noise, N_SAMPLES, &audio, &error), &error);
+        const am_status status =
+            am_transcribe(session, audio, &params, &callbacks, &result, &error);
+        assert_int_equal(status, i % 2 == 0 ? AM_E_CANCELLED : AM_OK);
+        if (i % 2 == 1) assert_same(alone[i == 1], result);
+        am_result_free(&result);
+        am_audio_close(&audio);
+    }
+    am_session_free(&session);
+    am_result_free(&alone[0]);
+    am_result_free(&alone[1]);
+    am_engine_close(&engine);
+}
+
 /* Hints, a prefix, another task, detection and clips reach the windows. */
 static void parameters_matter(void **state) {
     (void)state;
@@ -273,6 +309,7 @@ int main(void) {
         cmocka_unit_test(batches_do_not_change_f32),
         cmocka_unit_test(segments_come_in_order),
         cmocka_unit_test(cancelling_keeps_a_prefix),
+        cmocka_unit_test(sessions_go_on_after_cancelling),
         cmocka_unit_test(parameters_matter),
         cmocka_unit_test(detector_must_be_there),
     };
