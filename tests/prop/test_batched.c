@@ -17,7 +17,7 @@
 #include "scratch.h"
 #include "weights.h"
 
-#define N_SECONDS 170
+#define N_SECONDS 125
 #define N_SAMPLES (N_SECONDS * AM_SAMPLE_RATE)
 
 static float noise[N_SAMPLES];
