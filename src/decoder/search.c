@@ -85,6 +85,12 @@ void am__search_begin(am_search *search, size_t slot, const am_search_input *inp
     am__job_begin(&search->jobs[slot], am__decoder_cache(search->space), input, options);
 }
 
+void am__search_clear(am_search *search) {
+    for (size_t i = 0; i < search->n_slots; i++) {
+        am__job_release(&search->jobs[i], am__decoder_cache(search->space));
+    }
+}
+
 bool am__search_done(const am_search *search, size_t slot) {
     return search->jobs[slot].phase == AM_JOB_DONE;
 }

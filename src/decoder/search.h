@@ -52,6 +52,9 @@ void am__search_free(am_search **search);
 void am__search_begin(am_search *search, size_t slot, const am_search_input *input,
                       const am_search_options *options);
 
+/* Ends the searches of all slots, done or not. */
+void am__search_clear(am_search *search);
+
 /* One decoder call for all slots that are not done. E_INTERNAL only. */
 AM_CHECK_RESULT am_status am__search_step(am_search *search, const am_exec *exec, am_error *error);
 

@@ -192,6 +192,7 @@ am_status am__transcribe_batched(const am_batch_input *input, am_error *error) {
     batch b = {.in = input, .shared = {.pipeline = input->pipeline, .params = input->params}};
     am__ledger_init(&b.ledger, input->result, input->callbacks);
     const am_status status = run(&b, error);
+    am__search_clear(input->pipeline->search); /* of what was cut short */
     for (size_t i = 0; b.lanes != NULL && i < input->n_slots; i++) {
         if (b.lanes[i].shared != NULL) am__lane_free(&b.lanes[i]);
     }

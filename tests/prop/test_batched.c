@@ -17,7 +17,7 @@
 #include "scratch.h"
 #include "weights.h"
 
-#define N_SECONDS 170
+#define N_SECONDS 125
 #define N_SAMPLES (N_SECONDS * AM_SAMPLE_RATE)
 
 static float noise[N_SAMPLES];
@@ -136,13 +136,15 @@ static void batches_do_not_change_f32(void **state) {
 /* What the callbacks saw. */
 typedef struct witness {
     int n_polls_left;
+    size_t n_enough; /* segments that end it, 0 = none do */
     size_t n_segments;
     double last_start, last_done;
     bool in_order;
 } witness;
 
 static bool count_down(void *user) {
-    return ((witness *)user)->n_polls_left-- <= 0;
+    witness *w = user;
+    return (w->n_enough > 0 && w->n_segments >= w->n_enough) || w->n_polls_left-- <= 0;
 }
 
 static void see_segment(void *user, const am_segment *segment) {
@@ -190,22 +192,59 @@ static void cancelling_keeps_a_prefix(void **state) {
     params.batch_size = 3;
     am_result *whole = transcribe(engine, &params, NULL, AM_OK);
     size_t n_whole = 0;
-    size_t n_most = 0;
     const am_segment *expected = am_result_segments(whole, &n_whole);
-    for (int n_polls = 0; n_polls < 70; n_polls += 9) {
-        witness w = {.n_polls_left = n_polls, .in_order = true};
+    assert_true(n_whole > 4);
+    for (size_t i = 0; i < 7; i++) {
+        /* How often it is asked depends on how often it waits for audio: first by that number, then
+         * by what has come out. */
+        witness w = {.n_polls_left = i < 3 ? (int)(i * 7) : 1 << 30, .in_order = true};
+        if (i >= 3) w.n_enough = i - 2;
         const am_callbacks callbacks = {see_progress, see_segment, count_down, &w};
         am_result *part = transcribe(engine, &params, &callbacks, AM_E_CANCELLED);
         size_t n = 0;
         const am_segment *segments = am_result_segments(part, &n);
         assert_int_equal(n, w.n_segments);
-        assert_true(n <= n_whole && w.in_order);
-        for (size_t i = 0; i < n; i++) assert_string_equal(segments[i].text, expected[i].text);
-        if (n > n_most) n_most = n;
+        assert_true(n >= w.n_enough && n <= n_whole && w.in_order);
+        for (size_t s = 0; s < n; s++) assert_string_equal(segments[s].text, expected[s].text);
         am_result_free(&part);
     }
-    assert_true(n_most > 0);
     am_result_free(&whole);
+    am_engine_close(&engine);
+}
+
+/* What was cut short leaves nothing behind in its session. */
+static void sessions_go_on_after_cancelling(void **state) {
+    (void)state;
+    am_error error;
+    am_engine *engine = open_engine(51864, 2, AM_COMPUTE_INT8);
+    am_session *session = NULL;
+    am_params params = quick_params();
+    params.clip_timestamps = "0,60";
+    am_result *alone[2] = {NULL, NULL};
+    for (int mode = 0; mode < 2; mode++) {
+        params.mode = mode == 0 ? AM_MODE_BATCHED : AM_MODE_SEQUENTIAL;
+        alone[mode] = transcribe(engine, &params, NULL, AM_OK);
+    }
+    must(am_session_new(engine, &session, &error), &error);
+    for (int i = 0; i < 4; i++) {
+        am_audio *audio = NULL;
+        am_result *result = NULL;
+        witness w = {.n_polls_left = i % 2 == 0 ? 12 : 1 << 30, .in_order = true};
+        const am_callbacks callbacks = {see_progress, see_segment, count_down, &w};
+        params.mode = i == 1 ? AM_MODE_SEQUENTIAL : AM_MODE_BATCHED;
+        /* More windows are under way when it is cut short than there are afterwards. */
+        params.clip_timestamps = i % 2 == 0 ? "0" : "0,60";
+        must(am_audio_open_pcm(noise, N_SAMPLES, &audio, &error), &error);
+        const am_status status =
+            am_transcribe(session, audio, &params, &callbacks, &result, &error);
+        assert_int_equal(status, i % 2 == 0 ? AM_E_CANCELLED : AM_OK);
+        if (i % 2 == 1) assert_same(alone[i == 1], result);
+        am_result_free(&result);
+        am_audio_close(&audio);
+    }
+    am_session_free(&session);
+    am_result_free(&alone[0]);
+    am_result_free(&alone[1]);
     am_engine_close(&engine);
 }
 
@@ -273,6 +312,7 @@ int main(void) {
         cmocka_unit_test(batches_do_not_change_f32),
         cmocka_unit_test(segments_come_in_order),
         cmocka_unit_test(cancelling_keeps_a_prefix),
+        cmocka_unit_test(sessions_go_on_after_cancelling),
         cmocka_unit_test(parameters_matter),
         cmocka_unit_test(detector_must_be_there),
     };
