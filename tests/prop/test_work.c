@@ -58,6 +58,7 @@ static void transcription_counts_its_work(void **state) {
     const weights w = weights_random(&dims, 7);
     weights_write_ggml(&w, AM_DTYPE_F16, path);
     am_params_init(&params);
+    params.mode = AM_MODE_SEQUENTIAL;
     params.beam_size = 3;
     params.n_temperatures = 1;
     params.max_new_tokens = 8;
