@@ -1,6 +1,8 @@
 /* Many windows side by side: see batched.h. */
 #include "segments/batched.h"
 
+#include <math.h>
+
 #include "segments/finish.h"
 #include "segments/lane.h"
 #include "segments/ledger.h"
@@ -8,6 +10,9 @@
 #include "text/languages.h"
 
 #define LANGUAGES_MAX 128
+#define ECHO_SECONDS 0.5       /* before the end of speech: timestamps are no finer */
+#define ECHO_TOKENS 6          /* always possible, two timestamps among them */
+#define TOKENS_PER_SECOND 12.0 /* more than twice of what fast speech has */
 
 typedef struct batch {
     const am_batch_input *in;
@@ -119,13 +124,25 @@ static am_status fill(batch *b, am_error *error) {
 
 /* ---- Ending -------------------------------------------------------------------------------- */
 
+/*
+ * Whether a segment, times of the window, says more than there is time for: it begins where the
+ * speech ends and has more tokens than anybody speaks in what is left. A model that has heard all
+ * of a short window sometimes says it once more like this.
+ */
+static bool is_echo(const am_lane *lane, const am_segment *segment) {
+    const double speech_s = (double)lane->window.n_speech / AM_SAMPLE_RATE;
+    const double left_s = (double)lane->window.n_samples / AM_SAMPLE_RATE - segment->start;
+    if (segment->start < speech_s - ECHO_SECONDS) return false;
+    return (double)segment->n_tokens > ECHO_TOKENS + TOKENS_PER_SECOND * fmax(left_s, 0);
+}
+
 static am_status add_segments(batch *b, am_lane *lane, const am_finished *finished,
                               am_error *error) {
     for (size_t i = 0; i < b->finisher.window.n_drafts; i++) {
         am_segment segment;
         bool is_empty = false;
         AM_TRY(am__finish_segment(&b->finisher, finished, i, 0, &segment, &is_empty, error));
-        if (is_empty) continue;
+        if (is_empty || (i > 0 && is_echo(lane, &segment))) continue;
         am__retime_segment(&lane->window, lane->last_start, &segment, b->finisher.words);
         lane->last_start = segment.start;
         AM_TRY(am__ledger_add(&b->ledger, lane->number, &segment, error));
