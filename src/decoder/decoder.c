@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "nn/attention_s8.h"
+#include "nn/project_s8.h"
 
 typedef struct decoder_layer {
     am_norm attn_norm, cross_norm, mlp_norm;
@@ -185,9 +185,11 @@ static size_t layer_floats(const am_dims *dims) {
 }
 
 size_t am__decoder_workspace(const am_decoder *decoder, const am_exec *exec) {
-    /* Behind what the layers need: one layer's keys and values before they are packed. */
-    const size_t staged = in_s8(decoder) ? layer_floats(&decoder->dims) * sizeof(float) : 0;
-    return dense_workspace(decoder, exec) + staged;
+    const size_t layers = dense_workspace(decoder, exec);
+    if (!in_s8(decoder)) return layers;
+    const size_t cross = am__project_s8_workspace(exec, (size_t)decoder->dims.n_audio_ctx,
+                                                  (size_t)decoder->dims.d_model);
+    return cross > layers ? cross : layers;
 }
 
 const am_dims *am__decoder_dims(const am_decoder *decoder) {
@@ -254,16 +256,18 @@ void am__cross_free(am_cross **cross) {
 void am__cross_run(const am_decoder *decoder, const am_exec *exec, const float *states,
                    size_t n_ctx, am_cross *cross) {
     const size_t d = (size_t)decoder->dims.d_model;
-    const size_t staged = in_s8(decoder) ? dense_workspace(decoder, exec) : 0;
+    const bool packed = in_s8(decoder);
     cross->n_ctx = n_ctx;
+    if (packed) am__project_s8_begin(exec, states, n_ctx, d, exec->workspace);
     for (size_t i = 0; i < (size_t)decoder->dims.n_decoder_layers; i++) {
-        float *kv = in_s8(decoder) ? (float *)(void *)((char *)exec->workspace + staged)
-                                   : cross->kv + i * layer_floats(&decoder->dims);
-        am__dense_run(&decoder->layers[i].cross_kv, exec, states, d, n_ctx, kv, 2 * d,
-                      AM_EPILOGUE_NONE);
-        if (!in_s8(decoder)) continue;
-        am__attention_s8_pack(exec, kv, n_ctx, (size_t)decoder->dims.n_heads,
-                              cross->store + i * cross_bytes(decoder));
+        const am_dense *dense = &decoder->layers[i].cross_kv;
+        if (packed) {
+            am__project_s8_layer(exec, &dense->as.s8, n_ctx, exec->workspace,
+                                 cross->store + i * cross_bytes(decoder));
+        } else {
+            am__dense_run(dense, exec, states, d, n_ctx,
+                          cross->kv + i * layer_floats(&decoder->dims), 2 * d, AM_EPILOGUE_NONE);
+        }
     }
 }
 

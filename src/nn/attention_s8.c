@@ -59,29 +59,18 @@ size_t am__attention_s8_bytes(const am_kernels *kernels, size_t n_ctx, size_t n_
 
 /* ---- Packing ------------------------------------------------------------------------------- */
 
-typedef struct pack_job {
-    const am_kernels *kernels;
-    const float *kv;
-    size_t n_ctx, n_heads;
-    void *store;
-} pack_job;
-
-static void pack_head(void *context, size_t head, size_t n_parts) {
-    (void)n_parts;
-    const pack_job *job = context;
-    const size_t d_model = job->n_heads * AM_HEAD_DIM;
-    const float *keys = job->kv + head * AM_HEAD_DIM;
-    const head_view view = view_of(&job->kernels->s8.format, job->n_ctx, job->store, head);
-    job->kernels->attn_s8.pack_keys(keys, 2 * d_model, job->n_ctx, view.keys, view.key_scales);
-    job->kernels->attn_s8.pack_values(keys + d_model, 2 * d_model, job->n_ctx, view.values,
-                                      view.value_scales, view.half_means);
-    for (size_t i = 0; i < AM_HEAD_DIM; i++) view.half_means[i] *= 0.5f;
+void am__attention_s8_pack_keys(const am_kernels *kernels, const float *keys, size_t ldk,
+                                size_t n_ctx, size_t head, void *store) {
+    const head_view view = view_of(&kernels->s8.format, n_ctx, store, head);
+    kernels->attn_s8.pack_keys(keys, ldk, n_ctx, view.keys, view.key_scales);
 }
 
-void am__attention_s8_pack(const am_exec *exec, const float *kv, size_t n_ctx, size_t n_heads,
-                           void *store) {
-    pack_job job = {exec->kernels, kv, n_ctx, n_heads, store};
-    am__team_run(exec->team, n_heads, pack_head, &job);
+void am__attention_s8_pack_values(const am_kernels *kernels, const float *values, size_t ldv,
+                                  size_t n_ctx, size_t head, void *store) {
+    const head_view view = view_of(&kernels->s8.format, n_ctx, store, head);
+    kernels->attn_s8.pack_values(values, ldv, n_ctx, view.values, view.value_scales,
+                                 view.half_means);
+    for (size_t i = 0; i < AM_HEAD_DIM; i++) view.half_means[i] *= 0.5f;
 }
 
 /* ---- A step -------------------------------------------------------------------------------- */

@@ -13,10 +13,12 @@
 /* Bytes of the packed keys and values of all heads of n_ctx positions. */
 size_t am__attention_s8_bytes(const am_kernels *kernels, size_t n_ctx, size_t n_heads);
 
-/* kv [n_ctx, 2 * 64 * n_heads], keys and values side by side -> store, of am__attention_s8_bytes
- * and aligned to AM_ALIGNMENT. 1 <= n_ctx <= AM_AUDIO_CTX_MAX. */
-void am__attention_s8_pack(const am_exec *exec, const float *kv, size_t n_ctx, size_t n_heads,
-                           void *store);
+/* Keys, or values, of one head, rows of 64 floats ld apart -> store, of am__attention_s8_bytes and
+ * aligned to AM_ALIGNMENT. 1 <= n_ctx <= AM_AUDIO_CTX_MAX. Heads may be packed side by side. */
+void am__attention_s8_pack_keys(const am_kernels *kernels, const float *keys, size_t ldk,
+                                size_t n_ctx, size_t head, void *store);
+void am__attention_s8_pack_values(const am_kernels *kernels, const float *values, size_t ldv,
+                                  size_t n_ctx, size_t head, void *store);
 
 /* Rows that attend to the same window; distances in floats. */
 typedef struct am_attention_group {

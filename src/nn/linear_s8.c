@@ -124,6 +124,7 @@ typedef struct s8_rows {
     size_t n;
     float *y;
     size_t ldy;
+    size_t first; /* the column that y begins with */
     bool accumulate;
 } s8_rows;
 
@@ -144,7 +145,7 @@ static void multiply_panel(const am_linear_s8 *linear, const am_kernels *kernels
     size_t m; /* as even as possible: 8 rows are 4 and 4, not 6 and 2 */
     for (size_t r = 0, n_tiles = (rows->n + mr - 1) / mr; r < rows->n; r += m, n_tiles--) {
         m = (rows->n - r + n_tiles - 1) / n_tiles;
-        const am_s8_out out = {.y = rows->y + r * rows->ldy + column,
+        const am_s8_out out = {.y = rows->y + r * rows->ldy + column - rows->first,
                                .ldy = rows->ldy,
                                .row_scale = rows->row_scale + r,
                                .column_scale = linear->scale + column,
@@ -158,9 +159,30 @@ void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, c
                         const float *row_scale, size_t n_rows, float *y, size_t ldy,
                         bool accumulate, void *wide) {
     const s8_rows rows = {q, am__s8_row_bytes(&linear->format, linear->n_in), row_scale, n_rows,
-                          y, ldy, accumulate};
+                          y, ldy, 0, accumulate};
     for (size_t panel = 0; panel < n_panels_of(linear); panel++) {
         multiply_panel(linear, kernels, panel, &rows, wide);
+    }
+}
+
+void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels, size_t first,
+                           size_t n, const void *q, const float *row_scale, size_t n_rows,
+                           float *y) {
+    const size_t nr = linear->format.nr;
+    s8_rows rows = {.q = q,
+                    .row_bytes = am__s8_row_bytes(&linear->format, linear->n_in),
+                    .row_scale = row_scale,
+                    .ldy = n,
+                    .first = first};
+    /* A block of rows meets all panels while it is in L1 or L2. */
+    for (size_t row = 0; row < n_rows; row += rows.n) {
+        rows.n = min_size(BLOCK_STEP, n_rows - row);
+        rows.y = y + row * n;
+        for (size_t panel = first / nr; panel < (first + n) / nr; panel++) {
+            multiply_panel(linear, kernels, panel, &rows, NULL);
+        }
+        rows.q += rows.n * rows.row_bytes;
+        rows.row_scale += rows.n;
     }
 }
 
@@ -168,7 +190,7 @@ void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, c
 static void run_panel(const s8_job *job, size_t panel, size_t row, size_t n_rows, const char *q,
                       const float *row_scale, void *wide) {
     const s8_rows rows = {q, job->row_bytes, row_scale, n_rows, job->y + row * job->ldy, job->ldy,
-                          job->epilogue == AM_EPILOGUE_ADD};
+                          0, job->epilogue == AM_EPILOGUE_ADD};
     multiply_panel(job->linear, job->kernels, panel, &rows, wide);
 }
 

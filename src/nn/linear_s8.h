@@ -38,7 +38,7 @@ void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const fl
                        size_t n_rows, float *y, size_t ldy, am_epilogue epilogue, void *workspace);
 
 /*
- * The same for rows that are quantised already (kernels/quantize.h, row_bytes of linear_s8's input
+ * The same for rows that are quantised already (kernels/quantize.h, am__s8_row_bytes of n_in
  * apart), by the calling thread alone: what fused operators are made of. No epilogue but a sum:
  * y += x W^T + b where `accumulate`. `wide`: am__s8_wide_bytes of n_in, or NULL where kernels have
  * no wide panels or the rows are few.
@@ -46,5 +46,10 @@ void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const fl
 void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, const void *q,
                         const float *row_scale, size_t n_rows, float *y, size_t ldy,
                         bool accumulate, void *wide);
+
+/* Outputs [first, first + n) of the same, multiples of 64, for many rows: y [n_rows, n]. */
+void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels, size_t first,
+                           size_t n, const void *q, const float *row_scale, size_t n_rows,
+                           float *y);
 
 #endif

@@ -143,7 +143,13 @@ static void attend(uint32_t flags, float *out, float *scores) {
     must(am__team_new(2, &exec.team, &error), &error);
     must(am__alloc_raw(am__attention_s8_bytes(exec.kernels, N_CTX, N_HEADS), 1, &store, &error),
          &error);
-    am__attention_s8_pack(&exec, kv, N_CTX, N_HEADS, store);
+    for (size_t head = 0; head < N_HEADS; head++) {
+        const float *keys = kv + head * AM_HEAD_DIM;
+        const size_t ld = 2 * N_HEADS * AM_HEAD_DIM;
+        am__attention_s8_pack_keys(exec.kernels, keys, ld, N_CTX, head, store);
+        am__attention_s8_pack_values(exec.kernels, keys + N_HEADS * AM_HEAD_DIM, ld, N_CTX, head,
+                                     store);
+    }
     const am_attention_group group = {store, N_CTX, queries, out, ROWS, capture};
     am__attention_s8_run(&exec, &group, 1, N_HEADS);
     am__free(store);
