@@ -152,9 +152,9 @@ am_status am__encoder_space_new(const am_encoder *encoder, const am_exec *exec,
     AM_TRY(AM_NEW(&fresh, 1, error));
     am_status status = AM_OK;
     AM_TRY_DONE(AM_NEW(&fresh->frames, (2 * n_ctx + 2) * (size_t)encoder->dims.n_mels, error));
-    AM_TRY_DONE(AM_NEW(&fresh->conv, (2 * n_ctx + 2) * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->x, n_ctx * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->normed, n_ctx * d, error));
+    AM_TRY_DONE(AM_NEW_STREAMED(&fresh->conv, (2 * n_ctx + 2) * d, error));
+    AM_TRY_DONE(AM_NEW_STREAMED(&fresh->x, n_ctx * d, error));
+    AM_TRY_DONE(AM_NEW_STREAMED(&fresh->normed, n_ctx * d, error));
     if (encoder->type == AM_COMPUTE_INT8) {
         AM_TRY_DONE(am__layers_s8_space_init(&fresh->layers_s8, exec, n_ctx, d, d_ff, error));
     } else {
@@ -199,6 +199,7 @@ static void run_convolutions(const am_encoder *encoder, const am_exec *exec,
     const size_t d = (size_t)encoder->dims.d_model;
     float *last_frame = space->frames + (2 * n_ctx + 1) * n_mels;
     float *last_conv = space->conv + (2 * n_ctx + 1) * d;
+    memset(space->conv, 0, d * sizeof *last_conv);
     memset(last_frame, 0, n_mels * sizeof *last_frame);
     memset(last_conv, 0, d * sizeof *last_conv);
     am__linear_run(&encoder->conv1, exec, space->frames, n_mels, 2 * n_ctx, space->conv + d, d,

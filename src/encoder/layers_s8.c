@@ -49,10 +49,10 @@ am_status am__layers_s8_space_init(am_layers_s8_space *space, const am_exec *exe
         .n_ctx = n_ctx, .d_model = d_model, .d_ff = d_ff, .n_rows = block_rows(d_ff)};
     fresh.piece_bytes =
         block_space_of(&exec->kernels->s8.format, fresh.n_rows, d_ff, none).n_bytes;
-    am_status status = AM_NEW_RAW(&fresh.qkv, n_ctx * 3 * d_model, error);
-    if (status == AM_OK) status = AM_NEW_RAW(&fresh.mixed, n_ctx * d_model, error);
+    am_status status = AM_NEW_STREAMED(&fresh.qkv, n_ctx * 3 * d_model, error);
+    if (status == AM_OK) status = AM_NEW_STREAMED(&fresh.mixed, n_ctx * d_model, error);
     if (status == AM_OK) {
-        status = am__alloc_raw((size_t)am__team_size(exec->team), fresh.piece_bytes,
+        status = am__alloc_streamed((size_t)am__team_size(exec->team), fresh.piece_bytes,
                                &fresh.pieces, error);
     }
     if (status == AM_OK) {

@@ -28,6 +28,7 @@ typedef struct am_kernels {
         am_gemm_s8_fn *tile;
         am_widen_s8_fn *widen; /* both or none */
         am_gemm_s8_fn *tile_wide;
+        am_scores_s8_fn *scores;
         am_softmax_u8_fn *softmax; /* scores -> values for tile, without the offset of 128 */
     } s8;
     struct {

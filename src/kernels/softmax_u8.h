@@ -1,9 +1,10 @@
 /*
- * Softmax of attention in 8-bit integers: rows of whole scores in, unsigned 8-bit probabilities
- * out, as the left side of gemm_s8.h's product with the values.
+ * Attention of a block of queries in 8-bit integers: scores of all keys, and their softmax as
+ * unsigned 8-bit probabilities, the left side of gemm_s8.h's product with the values.
  *
- * For each row of n scores s, in units of log2, with most = max s: p = rint(254 * 2^(s - most) +
- * dither), 0 … 255, and scale = 1 / sum(p), so that scale * p sums to 1 exactly as the product sees
+ * A score is the exact sum of query times key, as a float, times the key's scale. For each row of n
+ * scores s, with most = max s and the row's own scale r, in units of log2: x = s * r - most * r in
+ * one fused multiply-add, p = rint(254 * 2^x + dither), 0 … 255, and scale = 1 / sum(p), so that scale * p sums to 1 exactly as the product sees
  * it. Scores are f32 that come from exact INT32 sums: nothing is clamped before the maximum is
  * known, which would lose most of their range.
  *
@@ -23,7 +24,7 @@
 
 /* 254 * 2^f for f in -1/2 … 1/2: c[0] f^3 + … + c[3] */
 #define AM_EXP2_U8 {14.0136f, 61.62323f, 176.0883f, 253.9817f}
-/* s - most is raised to this: 254 * 2^-24 is nothing, and no exponent overflows. */
+/* x is raised to this: 254 * 2^-24 is nothing, and no exponent overflows. */
 #define AM_EXP2_LEAST -24.0f
 
 #define AM_DITHER_PERIOD 64
@@ -31,11 +32,19 @@
 #define AM_DITHER(i) ((float)((i) * 39 % AM_DITHER_PERIOD) / AM_DITHER_PERIOD - 63.0f / 128)
 
 /*
- * scores: n_rows rows of n > 0 finite floats, lds apart. p: rows ldp bytes apart, in the form of
- * quantize.h's values but without the offset of 128, filled with zeros to a multiple of four
- * values. scales: [n_rows].
+ * m <= mr rows of 64 quantised values, ldq bytes apart, against ceil(n / nr) panels of keys
+ * (attn_s8.h), scale 0 behind n. scores: rows lds apart, of whole panels; what is behind n is 0.
  */
-typedef void am_softmax_u8_fn(size_t n_rows, size_t n, const float *scores, size_t lds, void *p,
-                              size_t ldp, float *scales);
+typedef void am_scores_s8_fn(size_t m, size_t n, const void *q, size_t ldq, const void *panels,
+                             const float *key_scale, float *scores, size_t lds);
+
+/*
+ * scores: n_rows rows of n > 0 floats, lds apart. row_scale: [n_rows], >= 0, its products with the
+ * scores less than 2^14 in size, for x is rounded to 2^-24 of those. p: rows ldp
+ * bytes apart, in the form of quantize.h's values but without the offset of 128, filled with zeros
+ * to a multiple of four values. scales: [n_rows]; may be row_scale.
+ */
+typedef void am_softmax_u8_fn(size_t n_rows, size_t n, const float *scores, size_t lds,
+                              const float *row_scale, void *p, size_t ldp, float *scales);
 
 #endif

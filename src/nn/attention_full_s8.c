@@ -57,13 +57,13 @@ am_status am__attention_full_s8_init(am_attention_full_s8 *space, const am_exec 
         .value_bytes = align(AM_HEAD_DIM / format->nr * am__s8_panel_bytes(format, n_ctx)),
         .piece_bytes = piece_of(format, n_ctx, none).n_bytes,
     };
-    am_status status = am__alloc(n_heads, fresh.key_bytes, &fresh.keys, error);
-    if (status == AM_OK) status = am__alloc(n_heads, fresh.value_bytes, &fresh.values, error);
+    am_status status = am__alloc_streamed(n_heads, fresh.key_bytes, &fresh.keys, error);
+    if (status == AM_OK) status = am__alloc_streamed(n_heads, fresh.value_bytes, &fresh.values, error);
     if (status == AM_OK) status = AM_NEW(&fresh.key_scale, n_heads * padded, error);
     if (status == AM_OK) status = AM_NEW(&fresh.value_scale, d_model, error);
     if (status == AM_OK) status = AM_NEW(&fresh.value_mean, d_model, error);
     if (status == AM_OK) {
-        status = am__alloc(fresh.n_threads, fresh.piece_bytes, &fresh.pieces, error);
+        status = am__alloc_streamed(fresh.n_threads, fresh.piece_bytes, &fresh.pieces, error);
     }
     if (status != AM_OK) {
         am__attention_full_s8_free(&fresh);
@@ -133,29 +133,25 @@ static void run_panel(const attention_job *job, size_t n_rows, size_t n, size_t 
 }
 
 static void attend_block(const attention_job *job, size_t head, size_t row, const piece *own) {
-    static const float no_bias[AM_HEAD_DIM];
     const am_attention_full_s8 *space = job->space;
     const am_s8_format *format = &space->format;
     const size_t n_rows = min_size(QUERY_ROWS, job->n_ctx - row);
     const size_t lds = padded_ctx(format, space->n_ctx);
     const size_t q_bytes = am__s8_row_bytes(format, AM_HEAD_DIM);
     const size_t p_bytes = am__s8_row_bytes(format, job->n_ctx);
-    const char *panel = space->keys + head * space->key_bytes;
     float row_scale[QUERY_ROWS];
     job->kernels->s8.quantize(n_rows, AM_HEAD_DIM,
                               job->qkv + row * job->ldq + head * AM_HEAD_DIM, job->ldq, own->q,
                               q_bytes, row_scale);
     for (size_t r = 0; r < n_rows; r++) row_scale[r] *= SCORE_SCALE;
-    for (size_t t = 0; t < job->n_ctx; t += format->nr) {
-        const am_s8_out out = {own->scores + t, lds, row_scale, key_scale_of(job, head) + t,
-                               no_bias, false};
-        run_panel(job, n_rows, min_size(format->nr, job->n_ctx - t), AM_HEAD_DIM, own->q,
-                  q_bytes, panel, &out);
-        panel += am__s8_panel_bytes(format, AM_HEAD_DIM);
+    for (size_t r = 0; r < n_rows; r += format->mr) {
+        job->kernels->s8.scores(min_size(format->mr, n_rows - r), job->n_ctx,
+                                own->q + r * q_bytes, q_bytes, space->keys + head * space->key_bytes,
+                                key_scale_of(job, head), own->scores + r * lds, lds);
     }
-    job->kernels->s8.softmax(n_rows, job->n_ctx, own->scores, lds, own->p, p_bytes,
+    job->kernels->s8.softmax(n_rows, job->n_ctx, own->scores, lds, row_scale, own->p, p_bytes,
                              row_scale);
-    panel = space->values + head * space->value_bytes;
+    const char *panel = space->values + head * space->value_bytes;
     for (size_t i = 0; i < AM_HEAD_DIM; i += format->nr) {
         const size_t channel = head * AM_HEAD_DIM + i;
         const am_s8_out out = {job->out + row * space->d_model + channel, space->d_model,

@@ -196,15 +196,17 @@ static void check_softmax_row(check *c, size_t n_rows, size_t n, double spread) 
     char *p = check_out(c, n_rows, padded * format->value_bytes, ldp, 1);
     float *scales = check_out(c, n_rows, 1, 1, sizeof *scales);
     int16_t *want = check_bytes(c, padded * sizeof *want);
+    float *row_scale = check_floats(c, n_rows);
+    for (size_t r = 0; r < n_rows; r++) row_scale[r] = (float)check_uniform(c, 0, 1.5);
     for (size_t i = 0; i < (n_rows - 1) * lds + n; i++) {
         scores[i] = (float)check_uniform(c, -spread, spread);
     }
     scores[am__rng_below(&c->rng, n)] = (float)(1.5 * spread);
-    c->kernels->s8.softmax(n_rows, n, scores, lds, p, ldp, scales);
+    c->kernels->s8.softmax(n_rows, n, scores, lds, row_scale, p, ldp, scales);
     for (size_t r = 0; r < n_rows; r++) {
         float scale;
         double most = -INFINITY;
-        am__kernels_ref.s8.softmax(1, n, scores + r * lds, n, want, 0, &scale);
+        am__kernels_ref.s8.softmax(1, n, scores + r * lds, n, row_scale + r, want, 0, &scale);
         check_near(c, (double)scales[r], (double)scale, 0, r);
         for (size_t i = 0; i < n; i++) most = fmax(most, (double)scores[r * lds + i]);
         for (size_t i = 0; i < padded; i++) {
@@ -213,7 +215,8 @@ static void check_softmax_row(check *c, size_t n_rows, size_t n, double spread) 
                                                      : ((const int16_t *)(const void *)row)[i];
             check_near(c, got, want[i], 0, r * padded + i);
             if (i >= n) continue;
-            check_near(c, got, 254 * exp2((double)scores[r * lds + i] - most), 1.03, i);
+            const double x = ((double)scores[r * lds + i] - most) * (double)row_scale[r];
+            check_near(c, got, 254 * exp2(x), 1.03, i);
         }
     }
 }
@@ -226,16 +229,17 @@ static void check_tail(check *c) {
         float *scores = check_floats(c, N);
         void *p = check_out(c, 1, N * c->kernels->s8.format.value_bytes, 0, 1);
         float *scale = check_out(c, 1, 1, 1, sizeof *scale);
+        *scale = 1; /* of the row, then of the result */
         for (size_t i = 0; i < N; i++) scores[i] = (float)log2(share / 100.0 / 254);
         scores[7] = 0;
-        c->kernels->s8.softmax(1, N, scores, N, p, 0, scale);
+        c->kernels->s8.softmax(1, N, scores, N, scale, p, 0, scale);
         const double want = 254 + share / 100.0 * (N - 1);
         check_near(c, 1 / (double)*scale, want, N / 128.0 + 1, 0); /* half a step of dither each */
     }
 }
 
 static void check_softmax_u8(check *c) {
-    static const double spreads[] = {0, 0.1, 3, 12, 1e4, 1e30};
+    static const double spreads[] = {0, 0.1, 3, 12, 1e2};
     for (size_t n = 1; n <= 70; n++) {
         for (size_t s = 0; s < sizeof spreads / sizeof *spreads; s++) {
             check_softmax_row(c, 1 + n % 3, n, spreads[s]);
@@ -243,6 +247,54 @@ static void check_softmax_u8(check *c) {
     }
     check_softmax_row(c, 24, 1500, 10);
     check_tail(c);
+}
+
+static void check_scores_of(check *c, size_t m, size_t n, value_kind kind) {
+    const am_s8_format *format = &c->kernels->s8.format;
+    const size_t n_panels = (n + format->nr - 1) / format->nr;
+    const size_t padded = n_panels * format->nr;
+    const size_t ldq = AM_HEAD_DIM * format->value_bytes + 4 * am__rng_below(&c->rng, 3);
+    const size_t lds = padded + am__rng_below(&c->rng, 5);
+    const size_t panel_bytes = am__s8_panel_bytes(format, AM_HEAD_DIM);
+    check_case(c, "m=%zu n=%zu", m, n);
+    char *q = check_bytes(c, (m - 1) * ldq + AM_HEAD_DIM * format->value_bytes);
+    int8_t *keys = check_bytes(c, n * AM_HEAD_DIM);
+    char *panels = check_bytes(c, n_panels * panel_bytes);
+    float *scale = check_floats(c, padded);
+    float *scores = check_out(c, m, padded, lds, sizeof *scores);
+    for (size_t i = 0; i < m * AM_HEAD_DIM; i++) {
+        put_value(format, q + i / AM_HEAD_DIM * ldq, i % AM_HEAD_DIM, value_of(c, kind, false));
+    }
+    for (size_t i = 0; i < n * AM_HEAD_DIM; i++) keys[i] = value_of(c, kind, true);
+    for (size_t t = n; t < padded; t++) scale[t] = 0;
+    for (size_t p = 0; p < n_panels; p++) {
+        const size_t first = p * format->nr;
+        am__s8_pack(format, keys + first * AM_HEAD_DIM,
+                    n - first < format->nr ? n - first : format->nr, AM_HEAD_DIM,
+                    panels + p * panel_bytes);
+    }
+    c->kernels->s8.scores(m, n, q, ldq, panels, scale, scores, lds);
+    for (size_t r = 0; r < m; r++) {
+        for (size_t t = 0; t < padded; t++) {
+            int32_t sum = 0;
+            for (size_t i = 0; i < AM_HEAD_DIM && t < n; i++) {
+                sum += get_value(format, q + r * ldq, i) * keys[t * AM_HEAD_DIM + i];
+            }
+            const float want = (float)sum * scale[t];
+            check_near(c, (double)scores[r * lds + t], (double)want, 0, r * padded + t);
+        }
+    }
+}
+
+static void check_scores(check *c) {
+    const size_t nr = c->kernels->s8.format.nr;
+    const size_t counts[] = {1, nr - 1, nr, nr + 1, 3 * nr + 5};
+    for (size_t m = 1; m <= c->kernels->s8.format.mr; m++) {
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            check_scores_of(c, m, counts[i], VALUES_RANDOM);
+        }
+        for (value_kind kind = 0; kind < VALUE_KINDS; kind++) check_scores_of(c, m, nr, kind);
+    }
 }
 
 typedef struct s8_bench {
@@ -272,7 +324,8 @@ static void bench_quantize(const am_kernels *kernels, void *data) {
 
 static void bench_softmax_rows(const am_kernels *kernels, void *data) {
     const s8_bench *b = data;
-    kernels->s8.softmax(1, b->k, b->floats, b->k, b->a, 0, b->y);
+    const float one = 1;
+    kernels->s8.softmax(1, b->k, b->floats, b->k, &one, b->a, 0, b->y);
 }
 
 static void *bench_memory(size_t n_bytes) {
@@ -335,6 +388,7 @@ static void bench_softmax(check *c) {
 
 const check_test check_s8_tests[] = {
     {"quantize", check_quantize, bench_rows},
+    {"scores_s8", check_scores, NULL},
     {"softmax_u8", check_softmax_u8, bench_softmax},
     {"gemm_s8", check_bytes_panel, bench_gemm},
     {"gemm_s8_wide", check_wide_panel, NULL},
