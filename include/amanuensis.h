@@ -300,7 +300,7 @@ AM_API void am_vad_options_init(am_vad_options *options);
  * call. */
 typedef struct am_params {
     am_mode mode;                        /**< default AM_MODE_BATCHED */
-    int batch_size;                      /**< windows decoded at once, 1 … 64; default 16. The text
+    int batch_size;                      /**< windows decoded at once, 1 … 64; default 8. The text
                                           * does not depend on it. Batched mode */
     int audio_ctx;                       /**< positions of 20 ms that the encoder runs over: auto
                                           * (the default), full, or this many unless the window

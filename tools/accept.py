@@ -123,7 +123,7 @@ def claims():
                 python("tests/cli/long_file.py", PROGRAM, BUILD / "tests/cli/make_model",
                        "--model", TINY, "--speech", SPEECH), r"(peak RSS [\d.]+ MB|difference .*)")
     yield Claim("speed", "beside the peers", "a table",
-                python("bench/peers.py", PROGRAM, "--model", TINY, "--ggml", Q5_0, "--rounds", "1",
+                python("bench/peers.py", PROGRAM, "--model", TINY, "--rounds", "1", "--files",
                        CHAPTER), r"(?m)^(\S.*)$")
     yield Claim("reading", "docs/architecture.md's layers are the code's", "0 problems",
                 python("tools/deps.py"), r"deps: (.*)")

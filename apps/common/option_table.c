@@ -33,7 +33,7 @@ const option_spec option_table[] = {
      .help = "batched decodes windows of speech side by side, sequential as openai/whisper one "
              "after another, each with the text before it"},
     {"batch_size", 0, OPTION_INT, RUN, AT(params.batch_size), RANGE(1, AM_MAX_BATCH),
-     .argument = "N", .help = "windows decoded at once in batched mode; 16 by default"},
+     .argument = "N", .help = "windows decoded at once in batched mode; 8 by default"},
     {"audio_ctx", 0, OPTION_INT, RUN, AT(params.audio_ctx), RANGE(1, 1500),
      .choices = "auto|full", .argument = "N",
      .help = "positions of 20 ms the encoder runs over in batched mode: auto follows the length "

@@ -13,7 +13,7 @@
 void am_params_init(am_params *params) {
     *params = (am_params){
         .mode = AM_MODE_BATCHED,
-        .batch_size = 16,
+        .batch_size = 8,
         .audio_ctx = AM_AUDIO_CTX_AUTO,
         .audio_ctx_margin = 200,
         .vad_filter = true,

@@ -119,7 +119,7 @@ static void modes_and_detector(void **state) {
     options opts;
     takes("x", &opts);
     const am_params *p = &opts.params;
-    assert_true(p->mode == AM_MODE_BATCHED && p->batch_size == 16 && p->vad_filter);
+    assert_true(p->mode == AM_MODE_BATCHED && p->batch_size == 8 && p->vad_filter);
     assert_int_equal(p->audio_ctx, AM_AUDIO_CTX_AUTO);
     assert_null(opts.engine.vad_model);
     takes("x|--mode|sequential|--batch-size|3|--audio_ctx|full|--vad_filter|False", &opts);
