@@ -229,7 +229,7 @@ typedef enum am_compute_type {
 
 typedef struct am_engine_options {
     const char *models_dir;    /**< where a model's name is looked up; NULL = default folder */
-    am_compute_type compute_type;
+    am_compute_type compute_type; /**< default AM_COMPUTE_INT8 */
     int n_threads;             /**< threads of a session, 1 … 256; 0 = one per core */
     const char *vad_model;     /**< file of the Silero VAD weights (ggml); NULL = the installed
                                 * "silero-vad", or the file of its name beside the model */

@@ -40,7 +40,8 @@ def shared_folder():
 def transcribe(program, model, path, options):
     command = [program, "transcribe", "--model", str(model), "--mode", "sequential", "--quiet",
                "True", "-f", "json", "-o", "-", *options, str(path)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, check=False,
+                         env={"AMANUENSIS_COMPUTE_TYPE": "f32"} | os.environ)
     if run.returncode != 0:
         sys.exit(f"parity: {path}: {run.stderr.strip()}")
     return json.loads(run.stdout)

@@ -56,7 +56,8 @@ def transcribe(program, model, language, paths, options):
     """Texts of many recordings by one run of the program."""
     command = [program, "transcribe", "--model", model, "--language", language, *GREEDY,
                *options, "--quiet", "True", "-f", "json", "-o", "-", "--", *map(str, paths)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, check=False,
+                         env={"AMANUENSIS_COMPUTE_TYPE": "f32"} | os.environ)
     if run.returncode != 0:
         print(run.stderr, file=sys.stderr)
         sys.exit(1)

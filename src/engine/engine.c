@@ -14,7 +14,7 @@
 #define ARENA_BYTES_MAX ((size_t)64 << 20) /* a vocabulary takes under 2 MB */
 
 void am_engine_options_init(am_engine_options *options) {
-    *options = (am_engine_options){.compute_type = AM_COMPUTE_F32};
+    *options = (am_engine_options){.compute_type = AM_COMPUTE_INT8};
 }
 
 am_status am__choose_threads(int wanted, int *n_threads, am_error *error) {

@@ -58,7 +58,9 @@ am_status am__attention_full_s8_init(am_attention_full_s8 *space, const am_exec 
         .piece_bytes = piece_of(format, n_ctx, none).n_bytes,
     };
     am_status status = am__alloc_streamed(n_heads, fresh.key_bytes, &fresh.keys, error);
-    if (status == AM_OK) status = am__alloc_streamed(n_heads, fresh.value_bytes, &fresh.values, error);
+    if (status == AM_OK) {
+        status = am__alloc_streamed(n_heads, fresh.value_bytes, &fresh.values, error);
+    }
     if (status == AM_OK) status = AM_NEW(&fresh.key_scale, n_heads * padded, error);
     if (status == AM_OK) status = AM_NEW(&fresh.value_scale, d_model, error);
     if (status == AM_OK) status = AM_NEW(&fresh.value_mean, d_model, error);
@@ -144,10 +146,11 @@ static void attend_block(const attention_job *job, size_t head, size_t row, cons
                               job->qkv + row * job->ldq + head * AM_HEAD_DIM, job->ldq, own->q,
                               q_bytes, row_scale);
     for (size_t r = 0; r < n_rows; r++) row_scale[r] *= SCORE_SCALE;
+    const char *keys = space->keys + head * space->key_bytes;
     for (size_t r = 0; r < n_rows; r += format->mr) {
         job->kernels->s8.scores(min_size(format->mr, n_rows - r), job->n_ctx,
-                                own->q + r * q_bytes, q_bytes, space->keys + head * space->key_bytes,
-                                key_scale_of(job, head), own->scores + r * lds, lds);
+                                own->q + r * q_bytes, q_bytes, keys, key_scale_of(job, head),
+                                own->scores + r * lds, lds);
     }
     job->kernels->s8.softmax(n_rows, job->n_ctx, own->scores, lds, row_scale, own->p, p_bytes,
                              row_scale);
