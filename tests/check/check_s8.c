@@ -216,7 +216,7 @@ static void check_softmax_row(check *c, size_t n_rows, size_t n, double spread) 
             check_near(c, got, want[i], 0, r * padded + i);
             if (i >= n) continue;
             const double x = ((double)scores[r * lds + i] - most) * (double)row_scale[r];
-            check_near(c, got, 254 * exp2(x), 1.03, i);
+            check_near(c, got, 254 * exp2(x), 1.18, i);
         }
     }
 }

@@ -1,15 +1,17 @@
 /* Reference of softmax_u8.h, operation by operation. */
 #include <math.h>
+#include <string.h>
 
 #include "kernels/ref/ref.h"
 
-static int16_t power(float s, float scale, float most, float dither) {
+static int16_t power(float s, float scale, float offset, float dither) {
     static const float c[] = AM_EXP2_U8;
-    const float x = fmaxf(fmaf(s, scale, -(most * scale)), AM_EXP2_LEAST);
-    const float whole = rintf(x);
-    const float f = x - whole;
-    const float y = fmaf(fmaf(fmaf(c[0], f, c[1]), f, c[2]), f, c[3]);
-    return (int16_t)rintf(ldexpf(y, (int)whole) + dither);
+    const int32_t u = (int32_t)rintf(fmaxf(fmaf(s, scale, offset), 0));
+    const float m = 1 + (float)(u % (int32_t)AM_EXP2_ONE) / AM_EXP2_ONE;
+    const float y = fmaf(fmaf(fmaf(c[0], m, c[1]), m, c[2]), m, c[3]);
+    float power; /* 2^floor(x) * m */
+    memcpy(&power, &u, sizeof power);
+    return (int16_t)rintf(fmaf(y, power, dither));
 }
 
 /* Panels of pairs, values of 16 bits, as am_gemm_s8__ref's. */
@@ -39,9 +41,11 @@ void am_softmax_u8__ref(size_t n_rows, size_t n, const float *scores, size_t lds
         int16_t *out = (int16_t *)(void *)((char *)p + r * ldp);
         float most = -INFINITY;
         for (size_t i = 0; i < n; i++) most = fmaxf(scores[i], most);
+        const float scale = row_scale[r] * AM_EXP2_ONE;
+        const float offset = fmaf(-most, scale, 127 * AM_EXP2_ONE);
         int32_t sum = 0;
         for (size_t i = 0; i < n; i++) {
-            out[i] = power(scores[i], row_scale[r], most, AM_DITHER(i));
+            out[i] = power(scores[i], scale, offset, AM_DITHER(i));
             sum += out[i];
         }
         for (size_t i = n; i < ((n + 3) & ~(size_t)3); i++) out[i] = 0;
