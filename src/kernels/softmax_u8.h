@@ -3,10 +3,10 @@
  * unsigned 8-bit probabilities, the left side of gemm_s8.h's product with the values.
  *
  * A score is the exact sum of query times key, as a float, times the key's scale. For each row of n
- * scores s, with most = max s and the row's own scale r, in units of log2: x = s * r - most * r and
- * p = rint(254 * 2^x + dither), 0 … 255, and scale = 1 / sum(p), so that scale * p sums to 1 exactly
- * as the product sees it. Nothing is clamped before the maximum is known, which would lose most of
- * the scores' range.
+ * scores s, with most = max s and the row's own scale r, in units of log2: x = s * r - most * r,
+ * p = rint(254 * 2^x + dither), 0 … 255, and scale = 1 / sum(p), so that scale * p sums to 1
+ * exactly as the product sees it. Nothing is clamped before the maximum is known, which would lose
+ * most of the scores' range.
  *
  * Where attention rests on one position and the others share little, rounding to the nearest would
  * drop all the others at once. So the threshold of rounding goes up and down from position to
