@@ -215,6 +215,20 @@ typedef struct am_pull_options {
 AM_API AM_CHECK_RESULT am_status am_model_pull(const char *name, const am_pull_options *options,
                                                am_error *error);
 
+/**
+ * Writes a model (as am_engine_open takes it, but no .amn file) as an .amn file: 8-bit weights
+ * packed for the kernels, vocabulary and all else an engine needs, to be mapped and used in place.
+ * Text made with it is that of the source with AM_COMPUTE_INT8, to the bit. `path` is written
+ * under another name and renamed when whole; what was there is replaced. Errors: those of
+ * am_engine_open; E_ARG, E_IO, E_NO_SPACE, after which nothing is left of the new file.
+ */
+AM_API AM_CHECK_RESULT am_status am_model_quantize(const char *model, const char *models_dir,
+                                                   const char *path, am_error *error);
+
+/** Reads an .amn file from end to end and compares all checksums: E_MODEL names what is damaged.
+ * am_engine_open compares those of what it copies, and of the file's structure. */
+AM_API AM_CHECK_RESULT am_status am_model_verify(const char *path, am_error *error);
+
 /* ---- Engine and session ------------------------------------------------------------------ */
 
 /** Weights and kernels of one model: immutable after open, shared by any number of threads. */
@@ -238,8 +252,9 @@ typedef struct am_engine_options {
 AM_API void am_engine_options_init(am_engine_options *options);
 
 /**
- * Loads a model: a catalogue name that is installed, a CTranslate2 or Hugging Face directory, or
- * a ggml file. `options` NULL means the defaults.
+ * Loads a model: a catalogue name that is installed, a CTranslate2 or Hugging Face directory, a
+ * ggml file, or an .amn file (am_model_quantize), which stays mapped and must not be written to
+ * while the engine is open. `options` NULL means the defaults.
  * Errors: E_NOT_FOUND, E_MODEL (with the tensor or field), E_UNSUPPORTED, E_MEMORY, E_IO.
  * Weights of the speech detector that are in none of their places are no error here: see
  * am_engine_check.
@@ -251,13 +266,14 @@ AM_API void am_engine_close(am_engine **engine);
 
 typedef struct am_engine_info {
     const char *name;          /**< name or path given to am_engine_open */
-    const char *format;        /**< "CTranslate2", "ggml", "safetensors" */
+    const char *format;        /**< "CTranslate2", "ggml", "safetensors", "amn" */
     bool multilingual;
     int n_mels, n_vocab, d_model, n_heads, n_encoder_layers, n_decoder_layers;
     int n_audio_ctx, n_text_ctx;
     uint64_t n_weight_bytes;   /**< bytes of weights in memory */
     int n_threads;
     const char *isa;           /**< kernels in use: "avx512", "avx2", "ref" */
+    am_compute_type compute_type; /**< F32 or INT8 */
     double load_seconds;
 } am_engine_info;
 AM_API am_engine_info am_engine_get_info(const am_engine *engine);

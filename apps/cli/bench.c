@@ -183,7 +183,7 @@ static void print_table(const options *opts, am_engine_info info, const am_roofl
            measured->audio_s, wall_s, measured->audio_s / wall_s, info.load_seconds,
            measured->n_words, measured->rss_mb);
     if (roofline != NULL) roofline_print(roofline);
-    roofline_print_stages(roofline, opts->engine.compute_type, stages, n_stages);
+    roofline_print_stages(roofline, info.compute_type, stages, n_stages);
 }
 
 /* The limits of the machine alone. */

@@ -17,9 +17,10 @@
 
 const option_spec option_table[] = {
     {"model", 'm', OPTION_TEXT, RUN, AT(model), .argument = "MODEL",
-     .help = "name of an installed model, a CTranslate2 or Hugging Face folder, or a ggml file"},
-    {"model_dir", 0, OPTION_TEXT, RUN | VERB_PULL | VERB_MODELS, AT(engine.models_dir),
-     .argument = "DIR", .env = "AMANUENSIS_MODELS",
+     .help = "name of an installed model, a CTranslate2 or Hugging Face folder, a ggml file, or an "
+             ".amn file"},
+    {"model_dir", 0, OPTION_TEXT, RUN | VERB_PULL | VERB_MODELS | VERB_QUANTIZE,
+     AT(engine.models_dir), .argument = "DIR", .env = "AMANUENSIS_MODELS",
      .help = "folder of installed models; by default in the user's cache folder"},
     {"device", 0, OPTION_CHOICE, RUN, AT(device), .choices = "cpu",
      .help = "device to run on"},
@@ -152,6 +153,9 @@ const option_spec option_table[] = {
      .help = "http(s):// or file:// prefix that is tried before all other sources"},
     {"hub_token", 0, OPTION_TEXT, VERB_PULL, AT(pull.hub_token), .argument = "TOKEN",
      .env = "HF_TOKEN", .help = "token for the publisher's hub; better given as the variable"},
+
+    {"check", 0, OPTION_BOOL, VERB_QUANTIZE, AT(check), .argument = "BOOL",
+     .help = "write nothing: read .amn files from end to end and compare their checksums"},
 
     {"repeat", 0, OPTION_INT, VERB_BENCH, AT(repeat), RANGE(1, 100), .argument = "N",
      .help = "transcribe this often and report the median"},

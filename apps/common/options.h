@@ -21,6 +21,7 @@
 #define VERB_BENCH (1u << 3)
 #define VERB_HELP (1u << 4)
 #define VERB_VERSION (1u << 5)
+#define VERB_QUANTIZE (1u << 6)
 #define VERB_ALL (~0u)
 
 typedef enum option_type {
@@ -71,6 +72,7 @@ typedef struct options {
 
     char cache_models_dir[1024]; /* what engine.models_dir points to unless it is given */
 
+    bool check;
     int repeat;
     bool roofline;
     bool json;

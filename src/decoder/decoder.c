@@ -14,7 +14,9 @@ struct am_decoder {
     am_dims dims;
     const am_kernels *kernels; /* the weights are packed for */
     am_dense projection; /* [n_vocab, d_model]: hidden states to logits */
-    am_f16 *embedding;   /* [n_vocab, d_model]: the same by token, unless projection is in f32 */
+    const am_f16 *embedding; /* [n_vocab, d_model]: the same by token, unless projection is in f32;
+                              * `halves`, or in the model's file */
+    am_f16 *halves;      /* owned */
     float *positions;    /* [n_text_ctx, d_model] */
     decoder_layer *layers;
     am_norm norm;
@@ -71,17 +73,22 @@ static am_status load_mlp(decoder_layer *layer, const am_model *model, int index
 }
 
 /* Token embeddings are looked up, not multiplied: eight bits would gain nothing there. */
-static am_status load_embedding(am_decoder *decoder, const am_tensor *tensor,
+static am_status load_embedding(am_decoder *decoder, const am_tensor *tensor, bool in_place,
                                 const am_kernels *kernels, am_error *error) {
     const size_t d = tensor->n_cols;
     float *row = NULL;
-    AM_TRY(AM_NEW_RAW(&decoder->embedding, tensor->n_rows * d, error));
+    if (in_place && tensor->dtype == AM_DTYPE_F16) {
+        decoder->embedding = tensor->data;
+        return AM_OK;
+    }
+    AM_TRY(AM_NEW_RAW(&decoder->halves, tensor->n_rows * d, error));
     AM_TRY(AM_NEW_RAW(&row, d, error));
     for (size_t i = 0; i < tensor->n_rows; i++) {
         am__tensor_rows_f32(tensor, i, 1, row);
-        kernels->f32_to_f16(decoder->embedding + i * d, row, d);
+        kernels->f32_to_f16(decoder->halves + i * d, row, d);
     }
     am__free(row);
+    decoder->embedding = decoder->halves;
     return AM_OK;
 }
 
@@ -90,9 +97,10 @@ static am_status load_decoder(am_decoder *decoder, const am_model *model, const 
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &decoder->dims;
     const size_t n_ctx = (size_t)dims->n_text_ctx;
-    AM_TRY(am__dense_load(&decoder->projection, how, TENSOR(TOKEN_EMB), NULL, error));
+    AM_TRY(am__dense_load(&decoder->projection, how, am__model_projection(model), NULL, error));
     if (how->type != AM_COMPUTE_F32) {
-        AM_TRY(load_embedding(decoder, TENSOR(TOKEN_EMB), how->kernels, error));
+        AM_TRY(load_embedding(decoder, TENSOR(TOKEN_EMB), am__model_in_place(model), how->kernels,
+                              error));
     }
     AM_TRY(AM_NEW_RAW(&decoder->positions, n_ctx * (size_t)dims->d_model, error));
     am__tensor_rows_f32(TENSOR(DEC_POS), 0, n_ctx, decoder->positions);
@@ -135,7 +143,7 @@ void am__decoder_free(am_decoder **decoder) {
     }
     am__free(old->layers);
     am__dense_free(&old->projection);
-    am__free(old->embedding);
+    am__free(old->halves);
     am__norm_free(&old->norm);
     am__free(old->positions);
     am__free(old);

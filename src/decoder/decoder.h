@@ -17,6 +17,7 @@
 /* Weights: immutable after creation, shared by threads. */
 typedef struct am_decoder am_decoder;
 
+/* Borrows from the model where am__model_in_place says so. */
 AM_CHECK_RESULT am_status am__decoder_new(const am_model *model, am_compute_type type,
                                           const am_kernels *kernels, am_decoder **decoder,
                                           am_error *error);

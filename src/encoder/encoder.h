@@ -14,6 +14,7 @@
 /* Weights: immutable after creation, shared by threads. */
 typedef struct am_encoder am_encoder;
 
+/* Borrows from the model where am__model_in_place says so. */
 AM_CHECK_RESULT am_status am__encoder_new(const am_model *model, am_compute_type type,
                                           const am_kernels *kernels, am_encoder **encoder,
                                           am_error *error);

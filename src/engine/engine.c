@@ -1,6 +1,7 @@
 /*
  * Opening a model: finds the file, packs the weights for this CPU's kernels, keeps the vocabulary,
- * and closes the file again, so that an engine holds each weight once.
+ * and closes the file again, so that an engine holds each weight once. An .amn file stays open: its
+ * weights are used where they lie.
  */
 #include "engine/engine.h"
 
@@ -34,6 +35,7 @@ static am_status copy_vocabulary(am_engine *engine, const am_model *model, am_er
     size_t n = 0;
     const am_token_text *source = am__model_vocabulary(model, &n);
     am_token_bytes *tokens = NULL;
+    if (am__model_in_place(model)) return am__tokenizer_new(source, n, &engine->tokenizer, error);
     AM_TRY(AM_ARENA_NEW(&engine->arena, &tokens, n, error));
     for (size_t i = 0; i < n; i++) {
         AM_TRY(am__arena_strndup(&engine->arena, source[i].bytes, source[i].n_bytes,
@@ -62,6 +64,17 @@ static am_status load_vad(am_engine *engine, const am_engine_options *options,
     }
     if (file == NULL) return AM_OK;
     return am__vad_model_open(file, engine->kernels, &engine->vad, error);
+}
+
+static am_status choose_compute_type(am_engine *engine, const am_model *model,
+                                     am_compute_type wanted, am_error *error) {
+    const bool in_place = am__model_in_place(model);
+    engine->compute_type = wanted;
+    if (in_place && wanted == AM_COMPUTE_F32) {
+        AM_FAIL(error, AM_E_UNSUPPORTED, "%s: holds 8-bit weights alone; for f32 take the model it "
+                "was quantized from", engine->name);
+    }
+    return AM_OK;
 }
 
 static am_status load(am_engine *engine, const am_model *model, am_error *error) {
@@ -98,16 +111,23 @@ am_status am_engine_open(const char *model, const am_engine_options *options, am
     if (status == AM_OK) {
         fresh->kernels = am__kernels();
         fresh->n_threads = n_threads;
-        fresh->compute_type = options->compute_type;
         am__arena_init(&fresh->arena, ARENA_BYTES_MAX);
         status = am__arena_strndup(&fresh->arena, model, strlen(model), &fresh->name, error);
     }
+    if (status == AM_OK) {
+        status = choose_compute_type(fresh, file, options->compute_type, error);
+    }
     if (status == AM_OK) status = load(fresh, file, error);
     if (status == AM_OK) status = load_vad(fresh, options, path, error);
-    am__model_close(&file);
     if (status != AM_OK) {
         am_engine_close(&fresh);
+        am__model_close(&file);
         return status;
+    }
+    if (am__model_in_place(file)) {
+        fresh->file = file;
+    } else {
+        am__model_close(&file);
     }
     fresh->load_seconds = am__now() - start;
     *engine = fresh;
@@ -121,6 +141,7 @@ void am_engine_close(am_engine **engine) {
     am__decoder_free(&old->decoder);
     am__tokenizer_free(&old->tokenizer);
     am__vad_model_close(&old->vad);
+    am__model_close(&old->file);
     am__arena_free(&old->arena);
     am__free(old);
     *engine = NULL;
@@ -143,6 +164,7 @@ am_engine_info am_engine_get_info(const am_engine *engine) {
         .n_weight_bytes = am__encoder_bytes(engine->encoder) + am__decoder_bytes(engine->decoder),
         .n_threads = engine->n_threads,
         .isa = engine->kernels->isa,
+        .compute_type = engine->compute_type,
         .load_seconds = engine->load_seconds,
     };
 }

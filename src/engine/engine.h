@@ -13,6 +13,7 @@ struct am_engine {
     const am_kernels *kernels;
     am_compute_type compute_type;
     int n_threads;
+    am_model *file;         /* that weights and vocabulary lie in; NULL when they were copied */
     am_arena arena;         /* name, vocabulary, alignment heads */
     const char *name;
     const char *format;

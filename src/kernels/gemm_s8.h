@@ -57,4 +57,13 @@ size_t am__s8_wide_bytes(const am_s8_format *format, size_t k);
 /* Packs w [n, k] (output, input), n <= nr, into one panel; columns behind n are zeros. */
 void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k, void *panel);
 
+/* Column j of a panel, w [k]. */
+void am__s8_unpack_column(const am_s8_format *format, const void *panel, size_t j, size_t k,
+                          int8_t *w);
+
+/* The format that files hold panels in (docs/amn.md): what VPDPBUSD takes in vectors of 512 bits.
+ * It has no mr. */
+extern const am_s8_format am__s8_stored;
+bool am__s8_is_stored(const am_s8_format *format);
+
 #endif

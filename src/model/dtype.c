@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "kernels/gemm_s8.h"
 #include "model/reader.h"
 
 typedef struct dtype_row {
@@ -18,7 +19,7 @@ static const dtype_row dtypes[] = {
     [AM_DTYPE_BF16] = {"bf16", 1, 2},    [AM_DTYPE_I8_ROWS] = {"int8", 1, 1},
     [AM_DTYPE_Q8_0] = {"q8_0", 32, 34},  [AM_DTYPE_Q5_0] = {"q5_0", 32, 22},
     [AM_DTYPE_Q5_1] = {"q5_1", 32, 24},  [AM_DTYPE_Q4_0] = {"q4_0", 32, 18},
-    [AM_DTYPE_Q4_1] = {"q4_1", 32, 20},
+    [AM_DTYPE_Q4_1] = {"q4_1", 32, 20},  [AM_DTYPE_S8_PANELS] = {"int8 panels", 1, 1},
 };
 
 const char *am__dtype_name(am_dtype dtype) {
@@ -27,6 +28,10 @@ const char *am__dtype_name(am_dtype dtype) {
 
 size_t am__dtype_row_bytes(am_dtype dtype, size_t n_cols) {
     const dtype_row *row = &dtypes[dtype];
+    /* A panel's share for one of its columns; rows that begin a tensor begin a panel. */
+    if (dtype == AM_DTYPE_S8_PANELS) {
+        return am__s8_panel_bytes(&am__s8_stored, n_cols) / am__s8_stored.nr;
+    }
     if (n_cols % row->n_block != 0 || n_cols / row->n_block > SIZE_MAX / row->n_block_bytes) {
         return 0;
     }
@@ -108,6 +113,24 @@ static void blocks_nibbles(const unsigned char *in, size_t n, bool has_minimum, 
     }
 }
 
+static float load_scale(const am_tensor *tensor, size_t row) {
+    float scale;
+    memcpy(&scale, (const unsigned char *)tensor->scales + row * sizeof scale, sizeof scale);
+    return scale;
+}
+
+static void row_panels(const am_tensor *tensor, size_t row, float *out) {
+    const size_t nr = am__s8_stored.nr;
+    const size_t group = am__s8_stored.group;
+    const unsigned char *panel = (const unsigned char *)tensor->data +
+                                 row / nr * am__s8_panel_bytes(&am__s8_stored, tensor->n_cols);
+    const unsigned char *in = panel + nr * sizeof(int32_t) + row % nr * group;
+    const float scale = load_scale(tensor, row);
+    for (size_t i = 0; i < tensor->n_cols; i++) {
+        out[i] = scale * (float)(int8_t)in[i / group * nr * group + i % group];
+    }
+}
+
 void am__tensor_rows_f32(const am_tensor *tensor, size_t row, size_t n_rows, float *out) {
     const size_t n_cols = tensor->n_cols;
     const size_t n = n_rows * n_cols;
@@ -119,11 +142,11 @@ void am__tensor_rows_f32(const am_tensor *tensor, size_t row, size_t n_rows, flo
     case AM_DTYPE_BF16: rows_bf16(in, n, out); break;
     case AM_DTYPE_I8_ROWS:
         for (size_t r = 0; r < n_rows; r++) {
-            const unsigned char *scales = tensor->scales;
-            float scale;
-            memcpy(&scale, scales + (row + r) * sizeof scale, sizeof scale);
-            row_i8(in + r * n_cols, scale, n_cols, out + r * n_cols);
+            row_i8(in + r * n_cols, load_scale(tensor, row + r), n_cols, out + r * n_cols);
         }
+        break;
+    case AM_DTYPE_S8_PANELS:
+        for (size_t r = 0; r < n_rows; r++) row_panels(tensor, row + r, out + r * n_cols);
         break;
     case AM_DTYPE_Q8_0: blocks_q8_0(in, n, out); break;
     case AM_DTYPE_Q5_0: blocks_nibbles(in, n, false, true, out); break;

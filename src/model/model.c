@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "model/amn.h"
 #include "model/reader.h"
 
 #define ARENA_BYTES_MAX ((size_t)256 << 20)
@@ -45,7 +46,9 @@ static am_status read_any(am_model *model, am_error *error) {
         AM_FAIL(error, AM_E_MODEL, "%s: a folder without model.bin or model.safetensors",
                 model->path);
     }
-    return am__ggml_read(model, error);
+    bool is_amn;
+    AM_TRY(am__amn_begins(model->path, &is_amn, error));
+    return is_amn ? am__amn_read(model, error) : am__ggml_read(model, error);
 }
 
 am_status am__model_open(const char *path, am_model **model, am_error *error) {
@@ -89,6 +92,14 @@ const am_tensor *am__model_global(const am_model *model, am_global_role role) {
 const am_tensor *am__model_layer(const am_model *model, bool decoder, int layer,
                                  am_layer_role role) {
     return &model->layers[decoder ? 1 : 0][layer * AM_N_LAYER_ROLES + (int)role];
+}
+
+const am_tensor *am__model_projection(const am_model *model) {
+    return &model->projection;
+}
+
+bool am__model_in_place(const am_model *model) {
+    return model->in_place;
 }
 
 const am_token_text *am__model_vocabulary(const am_model *model, size_t *n_tokens) {

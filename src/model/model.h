@@ -1,9 +1,10 @@
 /*
  * A Whisper model as it lies on disk, whatever the format: dimensions, tensors, vocabulary.
  *
- * Readers (CTranslate2, ggml, Hugging Face) map the file, check every length against it and fill
- * the same declarative table of tensors. Tensor data stays in the map (borrowed from the
- * am_model); conversion to f32 happens when a consumer asks for it.
+ * Readers (CTranslate2, ggml, Hugging Face, our own .amn) map the file, check every length against
+ * it and fill the same declarative table of tensors. Tensor data stays in the map (borrowed from
+ * the am_model); conversion to f32 happens when a consumer asks for it, and what .amn holds packed
+ * for the kernels is used where it lies.
  */
 #ifndef AM_MODEL_MODEL_H
 #define AM_MODEL_MODEL_H
@@ -33,16 +34,17 @@ typedef enum am_dtype {
     AM_DTYPE_Q5_1,
     AM_DTYPE_Q4_0,
     AM_DTYPE_Q4_1,
+    AM_DTYPE_S8_PANELS, /* .amn: packed as am__s8_stored, one f32 scale per row, value * scale */
 } am_dtype;
 
 /* A row-major matrix [n_rows, n_cols]; a vector has n_rows 1. Convolutions: [out, in * 3] with
- * the kernel position innermost, as PyTorch stores [out, in, 3]. */
+ * the kernel position innermost, as PyTorch stores [out, in, 3]; outermost if S8_PANELS. */
 typedef struct am_tensor {
     const char *name;    /* in the file, for messages; borrowed */
     am_dtype dtype;
     size_t n_rows, n_cols;
     const void *data;    /* borrowed from the map, may be unaligned; NULL = absent (key bias) */
-    const void *scales;  /* f32 [n_rows] for I8_ROWS, may be unaligned, else NULL */
+    const void *scales;  /* f32 [n_rows] for I8_ROWS and S8_PANELS, may be unaligned, else NULL */
 } am_tensor;
 
 /* XX(role, rows, columns): of the model as a whole. Expressions see `d` (const am_dims *). */
@@ -109,20 +111,27 @@ typedef am_token_bytes am_token_text;
 typedef struct am_model am_model;
 
 /*
- * Opens a CTranslate2 or Hugging Face directory or a ggml file, checks the presence and shape of
- * every tensor of the table. Errors: E_NOT_FOUND, E_IO, E_MODEL, E_UNSUPPORTED, E_MEMORY.
+ * Opens a CTranslate2 or Hugging Face directory, a ggml or an .amn file, checks the presence and
+ * shape of every tensor of the table. Errors: E_NOT_FOUND, E_IO, E_MODEL, E_UNSUPPORTED, E_MEMORY.
  */
 AM_CHECK_RESULT am_status am__model_open(const char *path, am_model **model, am_error *error);
 void am__model_close(am_model **model);
 
 const am_dims *am__model_dims(const am_model *model);
-const char *am__model_format(const am_model *model); /* "CTranslate2", "ggml", "safetensors" */
+const char *am__model_format(const am_model *model); /* "CTranslate2", "ggml", … "amn" */
 bool am__model_multilingual(const am_model *model);  /* n_vocab >= 51865 */
 
 const am_tensor *am__model_global(const am_model *model, am_global_role role);
 /* `decoder` picks the stack; layer counts from 0. */
 const am_tensor *am__model_layer(const am_model *model, bool decoder, int layer,
                                  am_layer_role role);
+
+/* [n_vocab, d_model], hidden states to logits: TOKEN_EMB, or the same weights packed. */
+const am_tensor *am__model_projection(const am_model *model);
+
+/* Whether the linear layers' weights are S8_PANELS: what is made of them then borrows from the
+ * model, which must outlive it, and there are no others to compute in f32 with. */
+bool am__model_in_place(const am_model *model);
 
 /* n_vocab entries indexed by token id. */
 const am_token_text *am__model_vocabulary(const am_model *model, size_t *n_tokens);

@@ -9,6 +9,7 @@
 #include "nn/linear_s8.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #define FEW_ROWS 96         /* 16 windows of 5 beams, and a prompt's tokens */
 #define BLOCK_STEP 24       /* rows; whole tiles of every instruction set divide it */
@@ -23,8 +24,40 @@ static size_t n_panels_of(const am_linear_s8 *linear) {
     return (linear->n_out + linear->format.nr - 1) / linear->format.nr;
 }
 
+/* Output `row` of the parts, which lie in a file's panels. */
+static void stored_row(const am_linear_part *parts, size_t row, int8_t *values) {
+    const size_t nr = am__s8_stored.nr;
+    for (; row >= parts->weight->n_rows; parts++) row -= parts->weight->n_rows;
+    const am_tensor *weight = parts->weight;
+    const char *panel = (const char *)weight->data +
+                        row / nr * am__s8_panel_bytes(&am__s8_stored, weight->n_cols);
+    am__s8_unpack_column(&am__s8_stored, panel, row % nr, weight->n_cols, values);
+}
+
+static void stored_scales(const am_linear_part *parts, size_t n_parts, float *scale) {
+    for (size_t i = 0; i < n_parts; i++) {
+        const size_t n = parts[i].weight->n_rows;
+        memcpy(scale, parts[i].weight->scales, n * sizeof *scale);
+        scale += n;
+    }
+}
+
+/* Whether the parts' panels are those of one layer: whole, and one behind the other. */
+static bool lie_in_a_row(const am_linear_part *parts, size_t n_parts) {
+    const char *next = parts[0].weight->data;
+    for (size_t i = 0; i < n_parts; i++) {
+        const am_tensor *weight = parts[i].weight;
+        const bool whole = weight->n_rows % am__s8_stored.nr == 0 || i + 1 == n_parts;
+        if (weight->data != next || !whole) return false;
+        next += weight->n_rows / am__s8_stored.nr *
+                am__s8_panel_bytes(&am__s8_stored, weight->n_cols);
+    }
+    return true;
+}
+
 static am_status pack(am_linear_s8 *linear, const am_linear_part *parts, size_t n_parts,
                       am_weight_order order, am_error *error) {
+    const bool stored = parts[0].weight->dtype == AM_DTYPE_S8_PANELS;
     const size_t nr = linear->format.nr;
     const size_t n_in = linear->n_in;
     const size_t panel_bytes = am__s8_panel_bytes(&linear->format, n_in);
@@ -36,45 +69,70 @@ static am_status pack(am_linear_s8 *linear, const am_linear_part *parts, size_t 
         const size_t first = panel * nr;
         const size_t n = min_size(nr, linear->n_out - first);
         for (size_t j = 0; j < n; j++) {
+            if (stored) {
+                stored_row(parts, first + j, values + j * n_in);
+                continue;
+            }
             am__stacked_rows(parts, n_parts, first + j, 1, order, row + n_in, row);
             linear->scale[first + j] = am__quantize_row(row, n_in, values + j * n_in);
         }
         am__s8_pack(&linear->format, values, n, n_in,
-                    (char *)linear->panels + panel * panel_bytes);
+                    (char *)linear->packed + panel * panel_bytes);
     }
-    am__stacked_bias(parts, n_parts, linear->bias);
+    if (stored) stored_scales(parts, n_parts, linear->scale);
     am__free(row);
     am__free(values);
     return status;
 }
 
-am_status am__linear_s8_init(am_linear_s8 *linear, const am_kernels *kernels,
-                             const am_linear_part *parts, size_t n_parts, am_weight_order order,
-                             am_error *error) {
+/* Packs, or with `in_place` takes the panels as they lie. */
+static am_status make(am_linear_s8 *linear, const am_s8_format *format,
+                      const am_linear_part *parts, size_t n_parts, am_weight_order order,
+                      bool in_place, am_error *error) {
     am_linear_s8 fresh = {.n_in = parts[0].weight->n_cols,
                           .n_out = am__stacked_outputs(parts, n_parts),
-                          .format = kernels->s8.format};
+                          .format = *format};
     if (fresh.n_in > AM_S8_DEPTH_MAX) {
         AM_FAIL(error, AM_E_UNSUPPORTED, "rows of %zu weights are too long for 8-bit sums",
                 fresh.n_in);
     }
     const size_t n_panels = n_panels_of(&fresh);
     const size_t n_columns = n_panels * fresh.format.nr;
-    am_status status = am__alloc_streamed(n_panels, am__s8_panel_bytes(&fresh.format, fresh.n_in),
-                                          &fresh.panels, error);
-    if (status == AM_OK) status = AM_NEW(&fresh.scale, n_columns, error);
+    am_status status = AM_NEW(&fresh.scale, n_columns, error);
     if (status == AM_OK) status = AM_NEW(&fresh.bias, n_columns, error);
-    if (status == AM_OK) status = pack(&fresh, parts, n_parts, order, error);
+    if (status == AM_OK && !in_place) {
+        status = am__alloc_streamed(n_panels, am__s8_panel_bytes(&fresh.format, fresh.n_in),
+                                    &fresh.packed, error);
+        if (status == AM_OK) status = pack(&fresh, parts, n_parts, order, error);
+    }
     if (status != AM_OK) {
         am__linear_s8_free(&fresh);
         return status;
     }
+    if (in_place) stored_scales(parts, n_parts, fresh.scale);
+    am__stacked_bias(parts, n_parts, fresh.bias);
+    fresh.panels = in_place ? parts[0].weight->data : fresh.packed;
     *linear = fresh;
     return AM_OK;
 }
 
+am_status am__linear_s8_init(am_linear_s8 *linear, const am_kernels *kernels,
+                             const am_linear_part *parts, size_t n_parts, am_weight_order order,
+                             am_error *error) {
+    const am_s8_format *format = &kernels->s8.format;
+    const bool in_place = parts[0].weight->dtype == AM_DTYPE_S8_PANELS &&
+                          am__s8_is_stored(format) && lie_in_a_row(parts, n_parts);
+    return make(linear, format, parts, n_parts, order, in_place, error);
+}
+
+am_status am__linear_s8_pack(am_linear_s8 *linear, const am_s8_format *format,
+                             const am_linear_part *parts, size_t n_parts, am_weight_order order,
+                             am_error *error) {
+    return make(linear, format, parts, n_parts, order, false, error);
+}
+
 void am__linear_s8_free(am_linear_s8 *linear) {
-    am__free(linear->panels);
+    am__free(linear->packed);
     am__free(linear->scale);
     am__free(linear->bias);
     *linear = (am_linear_s8){0};

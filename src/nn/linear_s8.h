@@ -15,16 +15,23 @@
 typedef struct am_linear_s8 {
     size_t n_in, n_out;
     am_s8_format format; /* of the kernels the weights were packed for */
-    void *panels;        /* owned: [ceil(n_out / nr)] panels */
+    const void *panels;  /* [ceil(n_out / nr)] panels: `packed`, or in the model's file */
+    void *packed;        /* owned; NULL where the file's panels are used in place */
     float *scale;        /* owned: [ceil(n_out / nr) * nr], as bias */
     float *bias;         /* owned */
 } am_linear_s8;
 
 /*
  * As am__linear_init. *linear must be zeroed or fresh; on failure it holds nothing. E_UNSUPPORTED
- * where a row is longer than AM_S8_DEPTH_MAX.
+ * where a row is longer than AM_S8_DEPTH_MAX. Weights that are S8_PANELS are used where they lie,
+ * which must outlive the layer, if this CPU takes their format, else repacked; the values are the
+ * same, and `order` has been applied to them already.
  */
 AM_CHECK_RESULT am_status am__linear_s8_init(am_linear_s8 *linear, const am_kernels *kernels,
+                                             const am_linear_part *parts, size_t n_parts,
+                                             am_weight_order order, am_error *error);
+/* The same into panels of any format, always owned: what am_model_quantize writes. */
+AM_CHECK_RESULT am_status am__linear_s8_pack(am_linear_s8 *linear, const am_s8_format *format,
                                              const am_linear_part *parts, size_t n_parts,
                                              am_weight_order order, am_error *error);
 void am__linear_s8_free(am_linear_s8 *linear);

@@ -63,3 +63,7 @@ am_status am__compression_ratio(am_compressor *compressor, const char *text, siz
     *ratio = (double)n_bytes / (double)stream->total_out;
     return AM_OK;
 }
+
+uint32_t am__crc32(uint32_t before, const void *bytes, size_t n) {
+    return (uint32_t)crc32_z(before, bytes, n);
+}

@@ -17,4 +17,7 @@ void am__compressor_free(am_compressor **compressor);
 AM_CHECK_RESULT am_status am__compression_ratio(am_compressor *compressor, const char *text,
                                                 size_t n_bytes, double *ratio, am_error *error);
 
+/* CRC-32 (zlib's) of n bytes behind those whose sum is `before`, 0 at the start. */
+uint32_t am__crc32(uint32_t before, const void *bytes, size_t n);
+
 #endif

@@ -6,7 +6,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <dirent.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -39,8 +45,14 @@ static am_status open_engine(const char *path, am_compute_type type, am_engine *
     return am_engine_open(path, &options, engine, &error);
 }
 
-static void opening_survives(am_compute_type type) {
-    const char *path = model_path();
+static const char *amn_path(void) {
+    static char path[4096];
+    scratch_path("tiny.amn", path, sizeof path);
+    assert_int_equal(am_model_quantize(model_path(), NULL, path, NULL), AM_OK);
+    return path;
+}
+
+static void opening_survives(const char *path, am_compute_type type) {
     failing_heap heap;
     int n = 0;
     am_status status = AM_E_MEMORY;
@@ -62,12 +74,76 @@ static void opening_survives(am_compute_type type) {
 
 static void opening_in_f32_survives_every_failure(void **state) {
     (void)state;
-    opening_survives(AM_COMPUTE_F32);
+    opening_survives(model_path(), AM_COMPUTE_F32);
 }
 
 static void opening_in_int8_survives_every_failure(void **state) {
     (void)state;
-    opening_survives(AM_COMPUTE_INT8);
+    opening_survives(model_path(), AM_COMPUTE_INT8);
+}
+
+static void opening_amn_survives_every_failure(void **state) {
+    (void)state;
+    opening_survives(amn_path(), AM_COMPUTE_INT8);
+}
+
+/* Entries of the folder of a path. */
+static int count_beside(const char *path) {
+    char folder[4096];
+    int n = 0;
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    DIR *entries = opendir(folder);
+    assert_non_null(entries);
+    while (readdir(entries) != NULL) n++;
+    closedir(entries);
+    return n;
+}
+
+/* And leaves no file behind, nor a damaged one in the old one's place. */
+static void quantizing_survives_every_failure(void **state) {
+    (void)state;
+    const char *source = model_path();
+    const char *path = amn_path();
+    const int n_files = count_beside(path);
+    failing_heap heap;
+    int n = 0;
+    am_status status = AM_E_MEMORY;
+    for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
+        failing_heap_start(&heap, n);
+        status = am_model_quantize(source, NULL, path, NULL);
+        assert_int_equal(heap.n_live, 0);
+        failing_heap_stop();
+        if (status != AM_OK) assert_int_equal(status, AM_E_MEMORY);
+        assert_int_equal(count_beside(path), n_files);
+        assert_int_equal(am_model_verify(path, NULL), AM_OK);
+    }
+    assert_int_equal(status, AM_OK);
+    assert_true(n > 20);
+}
+
+/* A file that may grow to `limit` bytes alone is what a full disk is. */
+static void quantizing_onto_a_full_disk(void **state) {
+    (void)state;
+    const char *source = model_path();
+    const char *path = amn_path();
+    const int n_files = count_beside(path);
+    struct stat info;
+    struct rlimit kept;
+    am_error error;
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &kept), 0);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    const off_t limits[] = {0, 1, 64, 4096, 100000, info.st_size / 2, info.st_size - 1};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        const struct rlimit small = {(rlim_t)limits[i], kept.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        const am_status status = am_model_quantize(source, NULL, path, &error);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &kept), 0);
+        assert_int_equal(status, AM_E_IO);
+        assert_non_null(strstr(error.detail, "cannot write"));
+        assert_int_equal(count_beside(path), n_files);
+        assert_int_equal(am_model_verify(path, NULL), AM_OK);
+    }
 }
 
 /* Session, audio and one transcription with word times. */
@@ -134,6 +210,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_in_f32_survives_every_failure),
         cmocka_unit_test(opening_in_int8_survives_every_failure),
+        cmocka_unit_test(opening_amn_survives_every_failure),
+        cmocka_unit_test(quantizing_survives_every_failure),
+        cmocka_unit_test(quantizing_onto_a_full_disk),
         cmocka_unit_test(sequential_mode_survives_every_failure),
         cmocka_unit_test(batched_mode_survives_every_failure),
     };

@@ -16,6 +16,8 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "mend_amn.h"
+#include "model/amn.h"
 #include "scratch.h"
 #include "weights.h"
 
@@ -71,6 +73,8 @@ static void read_all(const am_model *model) {
         const am_tensor *tensor = am__model_layer(model, true, 0, (am_layer_role)role);
         for (size_t i = 0; i < tensor->n_rows; i++) am__tensor_rows_f32(tensor, i, 1, row);
     }
+    const am_tensor *projection = am__model_projection(model);
+    for (size_t i = 0; i < projection->n_rows; i++) am__tensor_rows_f32(projection, i, 1, row);
     free(row);
 }
 
@@ -90,7 +94,7 @@ static am_status try_model(const char *path, am_error *error) {
     return status;
 }
 
-typedef enum format { GGML, CT2, SAFETENSORS, N_FORMATS } format;
+typedef enum format { GGML, CT2, SAFETENSORS, AMN, N_FORMATS } format;
 
 /* Writes the small model; `model` is what to open, `file` where the weights are. */
 static void write_small(format which, char model[static 4096], char file[static 4096]) {
@@ -105,6 +109,13 @@ static void write_small(format which, char model[static 4096], char file[static 
         scratch_path("small.ct2", model, 4096);
         scratch_path("small.ct2/model.bin", file, 4096);
         weights_write_ct2(&w, AM_DTYPE_I8_ROWS, model);
+        break;
+    case AMN:
+        scratch_path("small.hf", model, 4096);
+        weights_write_safetensors(&w, AM_DTYPE_F16, 1, model);
+        scratch_path("small.amn", file, 4096);
+        assert_int_equal(am_model_quantize(model, NULL, file, NULL), AM_OK);
+        scratch_path("small.amn", model, 4096);
         break;
     case SAFETENSORS:
     case N_FORMATS:
@@ -159,6 +170,11 @@ static void ctranslate2_cut(void **state) {
 static void safetensors_cut(void **state) {
     (void)state;
     cut_everywhere(SAFETENSORS);
+}
+
+static void amn_cut(void **state) {
+    (void)state;
+    cut_everywhere(AMN);
 }
 
 /* The text files beside the weights, too. */
@@ -229,6 +245,81 @@ static void bytes_flipped(void **state) {
     for (int which = 0; which < N_FORMATS; which++) flip_bytes((format)which);
 }
 
+static size_t read_file(const char *path, unsigned char **bytes) {
+    const size_t size = (size_t)size_of(path);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    *bytes = malloc(size);
+    assert_non_null(*bytes);
+    assert_int_equal(fread(*bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    return size;
+}
+
+static void write_whole(const char *path, const unsigned char *bytes, size_t size) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Every byte of an .amn file's header and table, changed so that the checksums agree with it. */
+static void amn_structure_forged(void **state) {
+    (void)state;
+    char model[4096], path[4096];
+    am_error error;
+    unsigned char *bytes;
+    int n_refused = 0, n_forged = 0;
+    write_small(AMN, model, path);
+    const size_t size = read_file(path, &bytes);
+    unsigned char *forged = malloc(size);
+    assert_non_null(forged);
+    const size_t table = size - (size_t)AM_AMN_ENTRY_BYTES * bytes[AM_AMN_AT_N_ENTRIES];
+    for (size_t at = 0; at < size; at += at == AM_AMN_HEADER_BYTES - 1 ? table - at : 1) {
+        memcpy(forged, bytes, size);
+        forged[at] ^= at % 3 == 0 ? 1 : at % 3 == 1 ? 0x40 : 0xff;
+        mend_amn(forged, size);
+        write_whole(path, forged, size);
+        const am_status status = try_model(model, &error);
+        if (status != AM_OK && status != AM_E_MODEL && status != AM_E_UNSUPPORTED) {
+            fail_msg("byte %zu: %s %s", at, am_status_name(status), error.detail);
+        }
+        n_refused += status != AM_OK;
+        n_forged++;
+    }
+    print_message("%d forged, %d refused\n", n_forged, n_refused);
+    assert_true(n_forged > 2000 && n_refused > n_forged / 4);
+    free(forged);
+    free(bytes);
+}
+
+/* Not one changed byte of a payload escapes am_model_verify; opening sees those it copies. */
+static void amn_payload_damage_is_found(void **state) {
+    (void)state;
+    char model[4096], path[4096];
+    am_error error;
+    unsigned char *bytes;
+    int n_entries = 0, n_seen_at_opening = 0;
+    write_small(AMN, model, path);
+    const size_t size = read_file(path, &bytes);
+    assert_int_equal(am_model_verify(path, &error), AM_OK);
+    const unsigned char *table = bytes + size -
+                                 (size_t)AM_AMN_ENTRY_BYTES * bytes[AM_AMN_AT_N_ENTRIES];
+    for (; table < bytes + size; table += AM_AMN_ENTRY_BYTES, n_entries++) {
+        uint64_t offset, n_bytes;
+        memcpy(&offset, table + AM_AMN_AT_OFFSET, sizeof offset);
+        memcpy(&n_bytes, table + AM_AMN_AT_N_BYTES, sizeof n_bytes);
+        bytes[offset + n_bytes - 1] ^= 4;
+        write_whole(path, bytes, size);
+        bytes[offset + n_bytes - 1] ^= 4;
+        assert_int_equal(am_model_verify(path, &error), AM_E_MODEL);
+        assert_non_null(strstr(error.detail, (const char *)table));
+        n_seen_at_opening += try_model(model, &error) == AM_E_MODEL;
+    }
+    assert_true(n_entries > 30 && n_seen_at_opening > n_entries / 2);
+    free(bytes);
+}
+
 static void allocation_fails(void **state) {
     (void)state;
     for (int which = 0; which < N_FORMATS; which++) {
@@ -254,6 +345,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ggml_cut),         cmocka_unit_test(ctranslate2_cut),
         cmocka_unit_test(safetensors_cut),  cmocka_unit_test(companions_cut),
+        cmocka_unit_test(amn_cut),          cmocka_unit_test(amn_structure_forged),
+        cmocka_unit_test(amn_payload_damage_is_found),
         cmocka_unit_test(bytes_flipped),    cmocka_unit_test(allocation_fails),
     };
     return cmocka_run_group_tests(tests, count_heap, restore_heap);

@@ -1,15 +1,19 @@
 /*
  * Bytes from outside as a file of a model. The first byte picks which file of a small valid model
  * the rest replaces; zeros behind it stand for the data of tensors, so that a short input can be a
- * whole file. Every tensor of a model that opens is read.
+ * whole file. In an .amn file they stand between header and table, and its checksums are made to
+ * fit. Every tensor of a model that opens is read.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fuzz/fuzz.h"
+#include "mend_amn.h"
+#include "model/amn.h"
 #include "scratch.h"
 #include "weights.h"
 
@@ -26,6 +30,7 @@ static const struct {
     {"fuzz.ct2", "fuzz.ct2/vocabulary.txt", true},
     {"fuzz.hf", "fuzz.hf/config.json", true},
     {"fuzz.hf", "fuzz.hf/tokenizer.json", true},
+    {"fuzz.amn", "fuzz.amn", false},
 };
 
 #define N_TARGETS (sizeof targets / sizeof targets[0])
@@ -53,6 +58,22 @@ static void write_file(const char *path, const uint8_t *bytes, size_t n, bool is
     if (!is_text && truncate(path, (off_t)n + N_ZEROS) != 0) abort();
 }
 
+/* Header, zeros up to the size it states, table. */
+static void write_amn(const char *path, const uint8_t *bytes, size_t n) {
+    const size_t n_head = n < AM_AMN_HEADER_BYTES ? n : AM_AMN_HEADER_BYTES;
+    size_t size = n + N_ZEROS;
+    uint64_t stated = 0;
+    if (n_head == AM_AMN_HEADER_BYTES) memcpy(&stated, bytes + AM_AMN_AT_FILE_BYTES, 8);
+    if (stated >= n && stated < size) size = (size_t)stated;
+    uint8_t *file = calloc(size, 1);
+    if (file == NULL) abort();
+    memcpy(file, bytes, n_head);
+    memcpy(file + size - (n - n_head), bytes + n_head, n - n_head);
+    mend_amn(file, size);
+    write_file(path, file, size, true);
+    free(file);
+}
+
 static void read_tensor(const am_tensor *tensor) {
     float *row = malloc(tensor->n_cols * sizeof *row);
     if (row == NULL) abort();
@@ -63,6 +84,7 @@ static void read_tensor(const am_tensor *tensor) {
 
 static void read_model(const am_model *model) {
     const am_dims *d = am__model_dims(model);
+    read_tensor(am__model_projection(model));
     for (int role = 0; role < AM_N_GLOBAL_ROLES; role++) {
         read_tensor(am__model_global(model, (am_global_role)role));
     }
@@ -87,7 +109,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     damaged = bytes[0] % N_TARGETS;
     char path[4096];
     scratch_path(targets[damaged].file, path, sizeof path);
-    write_file(path, bytes + 1, n_bytes - 1, targets[damaged].is_text);
+    if (strcmp(targets[damaged].file, "fuzz.amn") == 0) {
+        write_amn(path, bytes + 1, n_bytes - 1);
+    } else {
+        write_file(path, bytes + 1, n_bytes - 1, targets[damaged].is_text);
+    }
     am_model *model = NULL;
     scratch_path(targets[damaged].model, path, sizeof path);
     am_error error;

@@ -2,6 +2,7 @@
 #include "encode.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 uint16_t half_of_float(float value) {
@@ -120,6 +121,7 @@ size_t encode_rows(am_dtype dtype, const float *in, size_t n_rows, size_t n_cols
     case AM_DTYPE_Q4_1:
         for (size_t i = 0; i < n; i += 32) put_block(dtype, in + i, &at);
         break;
+    case AM_DTYPE_S8_PANELS: abort(); /* am_model_quantize writes these */
     }
     return (size_t)(at - out);
 }

@@ -50,20 +50,29 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Runs rows [first, first + n_rows) on n_threads with the kernels of now, into f->y. */
-static void run(fixture *f, int n_threads, size_t first, size_t n_rows, am_weight_order order,
-                am_epilogue epilogue) {
+/* Runs rows [first, first + n_rows) of parts on n_threads with the kernels of now, into f->y.
+ * Returns whether the layer borrowed its panels. */
+static bool run_parts(fixture *f, const am_linear_part *parts, size_t n_parts, int n_threads,
+                      size_t first, size_t n_rows, am_weight_order order, am_epilogue epilogue) {
     am_exec exec = {.kernels = am__kernels()};
     am_linear_s8 linear = {0};
     char *workspace = NULL;
     assert_int_equal(am__team_new(n_threads, &exec.team, NULL), AM_OK);
-    assert_int_equal(am__linear_s8_init(&linear, exec.kernels, f->parts, 2, order, NULL), AM_OK);
+    assert_int_equal(am__linear_s8_init(&linear, exec.kernels, parts, n_parts, order, NULL),
+                     AM_OK);
+    const bool borrowed = linear.packed == NULL;
     assert_int_equal(AM_NEW_RAW(&workspace, am__linear_s8_workspace(&linear, &exec), NULL), AM_OK);
     am__linear_s8_run(&linear, &exec, f->x + first * N_IN, N_IN, n_rows, f->y + first * N_OUT,
                       N_OUT, epilogue, workspace);
     am__free(workspace);
     am__linear_s8_free(&linear);
     am__team_free(&exec.team);
+    return borrowed;
+}
+
+static void run(fixture *f, int n_threads, size_t first, size_t n_rows, am_weight_order order,
+                am_epilogue epilogue) {
+    assert_false(run_parts(f, f->parts, 2, n_threads, first, n_rows, order, epilogue));
 }
 
 static float largest(const float *x, size_t n) {
@@ -150,6 +159,55 @@ static void same_bits_for_any_number_of_rows(void **state) {
     }
 }
 
+/* A packed layer as the tensor a file would hold. */
+static am_tensor stored(const am_linear_s8 *linear) {
+    return (am_tensor){"stored",       AM_DTYPE_S8_PANELS, linear->n_out, linear->n_in,
+                       linear->panels, linear->scale};
+}
+
+/* From panels as files hold them: both parts in one piece, which VPDPBUSD takes as they are, and
+ * each by itself, 61 outputs that fill no panel. */
+static void same_bits_from_stored_panels(void **state) {
+    fixture *f = *state;
+    static const uint32_t masks[] = {0, AM_CPU_AVX2, AM_CPU_AVX2 | AM_CPU_AVXVNNI,
+                                     AM_CPU_AVX2 | AM_CPU_AVX512, AM_CPU_ALL};
+    float bias[N_OUT] = {0};
+    memcpy(bias, f->bias, sizeof f->bias);
+    const am_tensor biases = {"bias", AM_DTYPE_F32, 1, N_OUT, bias, NULL};
+    for (int order = AM_WEIGHT_PLAIN; order <= AM_WEIGHT_CONV3; order++) {
+        am_linear_s8 both = {0}, each[2] = {{0}};
+        assert_int_equal(am__linear_s8_pack(&both, &am__s8_stored, f->parts, 2,
+                                            (am_weight_order)order, NULL), AM_OK);
+        am_tensor tensors[3] = {stored(&both)};
+        const am_linear_part one = {&tensors[0], &biases};
+        am_linear_part two[2];
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(am__linear_s8_pack(&each[i], &am__s8_stored, &f->parts[i], 1,
+                                                (am_weight_order)order, NULL), AM_OK);
+            tensors[1 + i] = stored(&each[i]);
+            two[i] = (am_linear_part){&tensors[1 + i], f->parts[i].bias};
+        }
+        am_cpu_set_mask(AM_CPU_ALL);
+        run(f, 1, 0, N_ROWS, (am_weight_order)order, AM_EPILOGUE_NONE);
+        memcpy(f->want, f->y, sizeof f->want);
+        for (size_t level = 0; level < sizeof masks / sizeof *masks; level++) {
+            am_cpu_set_mask(masks[level]);
+            memset(f->y, 0, sizeof f->y);
+            const bool borrowed = run_parts(f, &one, 1, 1, 0, N_ROWS, (am_weight_order)order,
+                                            AM_EPILOGUE_NONE);
+            assert_int_equal(borrowed, am__s8_is_stored(&am__kernels()->s8.format));
+            assert_memory_equal(f->y, f->want, sizeof f->y);
+            memset(f->y, 0, sizeof f->y);
+            assert_false(run_parts(f, two, 2, 1, 0, N_ROWS, (am_weight_order)order,
+                                   AM_EPILOGUE_NONE));
+            assert_memory_equal(f->y, f->want, sizeof f->y);
+        }
+        am__linear_s8_free(&both);
+        am__linear_s8_free(&each[0]);
+        am__linear_s8_free(&each[1]);
+    }
+}
+
 static void too_long_rows_are_refused(void **state) {
     (void)state;
     const am_tensor weight = {"long", AM_DTYPE_F32, 1, AM_S8_DEPTH_MAX + 1, NULL, NULL};
@@ -167,6 +225,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(same_bits_for_any_instruction_set_and_threads, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(same_bits_for_any_number_of_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(same_bits_from_stored_panels, set_up, tear_down),
         cmocka_unit_test(too_long_rows_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

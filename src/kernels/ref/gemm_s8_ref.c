@@ -50,6 +50,28 @@ void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k
     }
 }
 
+void am__s8_unpack_column(const am_s8_format *format, const void *panel, size_t j, size_t k,
+                          int8_t *w) {
+    const size_t group = format->group;
+    const int8_t *in = (const int8_t *)panel + format->nr * sizeof(int32_t) + j * group;
+    size_t l = 0;
+    for (; l + group <= k; l += group, in += format->nr * group) {
+        if (group == 4) {
+            memcpy(w + l, in, 4);
+        } else {
+            memcpy(w + l, in, 2);
+        }
+    }
+    memcpy(w + l, in, k - l);
+}
+
+const am_s8_format am__s8_stored = {.nr = 32, .group = 4, .value_bytes = 1};
+
+bool am__s8_is_stored(const am_s8_format *format) {
+    return format->nr == am__s8_stored.nr && format->group == am__s8_stored.group &&
+           format->value_bytes == am__s8_stored.value_bytes;
+}
+
 /* Adding this leaves a float of less than 2^22 no bits behind the point: rounded to even. */
 static const float rounder = 12582912; /* 1.5 * 2^23 */
 

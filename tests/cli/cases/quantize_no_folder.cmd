@@ -1,0 +1,1 @@
+amanuensis quantize "$MODEL" no/such/model.amn
