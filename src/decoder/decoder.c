@@ -13,10 +13,8 @@ typedef struct decoder_layer {
 struct am_decoder {
     am_dims dims;
     const am_kernels *kernels; /* the weights are packed for */
-    am_dense projection; /* [n_vocab, d_model]: hidden states to logits */
-    const am_f16 *embedding; /* [n_vocab, d_model]: the same by token, unless projection is in f32;
-                              * `halves`, or in the model's file */
-    am_f16 *halves;      /* owned */
+    am_dense projection; /* [n_vocab, d_model]: hidden states to logits; its rows are the tokens'
+                          * embeddings */
     float *positions;    /* [n_text_ctx, d_model] */
     decoder_layer *layers;
     am_norm norm;
@@ -72,36 +70,12 @@ static am_status load_mlp(decoder_layer *layer, const am_model *model, int index
 #undef TENSOR
 }
 
-/* Token embeddings are looked up, not multiplied: eight bits would gain nothing there. */
-static am_status load_embedding(am_decoder *decoder, const am_tensor *tensor, bool in_place,
-                                const am_kernels *kernels, am_error *error) {
-    const size_t d = tensor->n_cols;
-    float *row = NULL;
-    if (in_place && tensor->dtype == AM_DTYPE_F16) {
-        decoder->embedding = tensor->data;
-        return AM_OK;
-    }
-    AM_TRY(AM_NEW_RAW(&decoder->halves, tensor->n_rows * d, error));
-    AM_TRY(AM_NEW_RAW(&row, d, error));
-    for (size_t i = 0; i < tensor->n_rows; i++) {
-        am__tensor_rows_f32(tensor, i, 1, row);
-        kernels->f32_to_f16(decoder->halves + i * d, row, d);
-    }
-    am__free(row);
-    decoder->embedding = decoder->halves;
-    return AM_OK;
-}
-
 static am_status load_decoder(am_decoder *decoder, const am_model *model, const am_packing *how,
                               am_error *error) {
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &decoder->dims;
     const size_t n_ctx = (size_t)dims->n_text_ctx;
     AM_TRY(am__dense_load(&decoder->projection, how, am__model_projection(model), NULL, error));
-    if (how->type != AM_COMPUTE_F32) {
-        AM_TRY(load_embedding(decoder, TENSOR(TOKEN_EMB), am__model_in_place(model), how->kernels,
-                              error));
-    }
     AM_TRY(AM_NEW_RAW(&decoder->positions, n_ctx * (size_t)dims->d_model, error));
     am__tensor_rows_f32(TENSOR(DEC_POS), 0, n_ctx, decoder->positions);
     AM_TRY(am__norm_init(&decoder->norm, TENSOR(DEC_LN_W), TENSOR(DEC_LN_B), error));
@@ -143,7 +117,6 @@ void am__decoder_free(am_decoder **decoder) {
     }
     am__free(old->layers);
     am__dense_free(&old->projection);
-    am__free(old->halves);
     am__norm_free(&old->norm);
     am__free(old->positions);
     am__free(old);
@@ -154,9 +127,6 @@ size_t am__decoder_bytes(const am_decoder *decoder) {
     size_t n_bytes = am__dense_bytes(&decoder->projection) +
                      sizeof(float) * (size_t)decoder->dims.n_text_ctx *
                          (size_t)decoder->dims.d_model;
-    if (decoder->embedding != NULL) {
-        n_bytes += sizeof(am_f16) * (size_t)decoder->dims.n_vocab * (size_t)decoder->dims.d_model;
-    }
     for (int i = 0; i < decoder->dims.n_decoder_layers; i++) {
         const decoder_layer *layer = &decoder->layers[i];
         n_bytes += am__dense_bytes(&layer->qkv) + am__dense_bytes(&layer->out) +
@@ -338,11 +308,7 @@ static am_status embed(const am_decoder *decoder, const am_exec *exec, am_decode
         AM_TRY(am__kvcache_append(&space->cache, rows[r].sequence, error));
         space->n_past[r] = position + 1;
         const size_t token = (size_t)rows[r].token;
-        if (decoder->embedding != NULL) {
-            exec->kernels->f16_to_f32(x, decoder->embedding + token * d, d);
-        } else {
-            am__linear_weight_row(&decoder->projection.as.f32, exec->kernels, token, x);
-        }
+        am__dense_weight_row(&decoder->projection, exec->kernels, token, x);
         exec->kernels->add_f32(x, decoder->positions + position * d, d);
     }
     return AM_OK;

@@ -40,6 +40,14 @@ void am__dense_need(const am_dense *dense, const am_exec *exec, size_t *n_bytes)
     if (n > *n_bytes) *n_bytes = n;
 }
 
+void am__dense_weight_row(const am_dense *dense, const am_kernels *kernels, size_t row, float *x) {
+    if (dense->type == AM_COMPUTE_INT8) {
+        am__linear_s8_weight_row(&dense->as.s8, row, x);
+    } else {
+        am__linear_weight_row(&dense->as.f32, kernels, row, x);
+    }
+}
+
 void am__dense_run(const am_dense *dense, const am_exec *exec, const float *x, size_t ldx,
                    size_t n_rows, float *y, size_t ldy, am_epilogue epilogue) {
     if (dense->type == AM_COMPUTE_INT8) {

@@ -37,6 +37,9 @@ size_t am__dense_bytes(const am_dense *dense);
 /* Bytes that exec->workspace must have for this layer; raises *n_bytes to it. */
 void am__dense_need(const am_dense *dense, const am_exec *exec, size_t *n_bytes);
 
+/* As am__linear_weight_row: in 8 bits, the quantised weights. */
+void am__dense_weight_row(const am_dense *dense, const am_kernels *kernels, size_t row, float *x);
+
 /* As am__linear_run. */
 void am__dense_run(const am_dense *dense, const am_exec *exec, const float *x, size_t ldx,
                    size_t n_rows, float *y, size_t ldy, am_epilogue epilogue);

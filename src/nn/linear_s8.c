@@ -223,6 +223,20 @@ void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, c
     }
 }
 
+void am__linear_s8_weight_row(const am_linear_s8 *linear, size_t row, float *x) {
+    const size_t nr = linear->format.nr;
+    const size_t n = linear->n_in;
+    const char *panel = (const char *)linear->panels +
+                        row / nr * am__s8_panel_bytes(&linear->format, n);
+    /* The bytes wait at the end of x: a float never lands on one that is still to be read. */
+    int8_t *values = (int8_t *)(x + n) - n;
+    am__s8_unpack_column(&linear->format, panel, row % nr, n, values);
+    for (size_t i = 0; i < n; i++) {
+        const float value = (float)values[i];
+        x[i] = value * linear->scale[row];
+    }
+}
+
 void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels, size_t first,
                            size_t n, const void *q, const float *row_scale, size_t n_rows,
                            float *y) {

@@ -54,6 +54,9 @@ void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, c
                         const float *row_scale, size_t n_rows, float *y, size_t ldy,
                         bool accumulate, void *wide);
 
+/* Row `row` of the weights, [n_in] f32: as am__linear_weight_row. */
+void am__linear_s8_weight_row(const am_linear_s8 *linear, size_t row, float *x);
+
 /* Outputs [first, first + n) of the same, multiples of 64, for many rows: y [n_rows, n]. */
 void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels, size_t first,
                            size_t n, const void *q, const float *row_scale, size_t n_rows,
