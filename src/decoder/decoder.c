@@ -259,10 +259,11 @@ am_status am__decoder_space_new(const am_decoder *decoder, size_t n_cells, size_
     am_status status = AM_OK;
     AM_TRY_DONE(am__kvcache_init(&fresh->cache, (size_t)dims->n_decoder_layers, n_cells, d,
                                  in_s8(decoder), error));
-    AM_TRY_DONE(AM_NEW(&fresh->x, n_rows * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->normed, n_rows * d, error));
-    AM_TRY_DONE(AM_NEW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
-    AM_TRY_DONE(AM_NEW(&fresh->mixed, n_rows * d, error));
+    /* Room for a long prompt, of which a step of some windows touches little. */
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->x, n_rows * d, error));
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->normed, n_rows * d, error));
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->wide, n_rows * (size_t)dims->d_ff, error));
+    AM_TRY_DONE(AM_NEW_RAW(&fresh->mixed, n_rows * d, error));
     AM_TRY_DONE(AM_NEW(&fresh->chosen, n_logit_rows * d, error));
     AM_TRY_DONE(AM_NEW_RAW(&fresh->logits, n_logit_rows * (size_t)dims->n_vocab, error));
     AM_TRY_DONE(AM_NEW(&fresh->attention, n_rows, error));

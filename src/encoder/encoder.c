@@ -24,9 +24,9 @@ struct am_encoder {
 
 struct am_encoder_space {
     float *frames; /* [1 + 2 * n_ctx + 1, n_mels] */
-    float *conv;   /* [1 + 2 * n_ctx + 1, d_model] */
     float *x;      /* [n_ctx, d_model]: the residual stream */
-    float *normed; /* [n_ctx, d_model] */
+    float *conv;   /* [1 + 2 * n_ctx + 1, d_model]: lies where the layers' qkv do later */
+    float *normed; /* [n_ctx, d_model]: of 8-bit layers only the last, where qkv have been */
     am_layers_s8_space layers_s8; /* of 8-bit layers; of f32 ones: */
     float *wide;   /* [n_ctx, 4 * d_model]: qkv, or the MLP's hidden layer */
     float *mixed;  /* [n_ctx, d_model]: attention output */
@@ -152,13 +152,14 @@ am_status am__encoder_space_new(const am_encoder *encoder, const am_exec *exec,
     AM_TRY(AM_NEW(&fresh, 1, error));
     am_status status = AM_OK;
     AM_TRY_DONE(AM_NEW(&fresh->frames, (2 * n_ctx + 2) * (size_t)encoder->dims.n_mels, error));
-    AM_TRY_DONE(AM_NEW_STREAMED(&fresh->conv, (2 * n_ctx + 2) * d, error));
     AM_TRY_DONE(AM_NEW_STREAMED(&fresh->x, n_ctx * d, error));
-    AM_TRY_DONE(AM_NEW_STREAMED(&fresh->normed, n_ctx * d, error));
     if (encoder->type == AM_COMPUTE_INT8) {
         AM_TRY_DONE(am__layers_s8_space_init(&fresh->layers_s8, exec, n_ctx, d, d_ff, error));
+        fresh->conv = fresh->normed = fresh->layers_s8.qkv;
     } else {
         AM_TRY_DONE(AM_NEW(&fresh->wide, n_ctx * d_ff, error));
+        AM_TRY_DONE(AM_NEW(&fresh->normed, n_ctx * d, error));
+        fresh->conv = fresh->wide;
         AM_TRY_DONE(AM_NEW(&fresh->mixed, n_ctx * d, error));
         AM_TRY_DONE(am__attention_space_init(&fresh->attention, exec, n_ctx, d, error));
     }
@@ -173,9 +174,8 @@ void am__encoder_space_free(am_encoder_space **space) {
     am_encoder_space *old = *space;
     if (old == NULL) return;
     am__free(old->frames);
-    am__free(old->conv);
     am__free(old->x);
-    am__free(old->normed);
+    if (old->normed != old->layers_s8.qkv) am__free(old->normed);
     am__free(old->wide);
     am__free(old->mixed);
     am__attention_space_free(&old->attention);
