@@ -2,8 +2,9 @@
 """Include layers: who may see whom.
 
 A file of src/ includes its own room and rooms of lower layers; apps see the public header, their
-own room and apps/common; every third-party library is included by exactly one .c file, so that it
-can be replaced there; system headers are those of C and POSIX.
+own room, apps/common and, the program, the server's room; every third-party library is included by
+exactly one .c file of the library and one of the programs, so that it can be replaced there; system
+headers are those of C and POSIX.
 
     tools/deps.py [ROOT]       prints FILE:LINE: message for every violation, exit 1 if any
     tools/deps.py --self-test  plants one violation of every rule in a scratch tree
@@ -32,12 +33,19 @@ THIRD_PARTY = [
     ("libcurl", re.compile(r"curl/")),
     ("libzip", re.compile(r"zip\.h$")),
     ("OpenSSL", re.compile(r"openssl/")),
+    ("libmicrohttpd", re.compile(r"microhttpd\.h$")),
+    ("SQLite", re.compile(r"sqlite3\.h$")),
+    ("inih", re.compile(r"ini\.h$")),
+    ("wslay", re.compile(r"wslay/")),
 ]
+# A data structure the server's files speak in, not a system behind a door: any file of the room.
+SHARED_THERE = {"Jansson": "apps/server/"}
 SYSTEM = set("""
     assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h
     setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
     stdlib.h stdnoreturn.h string.h time.h wchar.h
     dirent.h fcntl.h poll.h pthread.h pwd.h sched.h spawn.h strings.h termios.h unistd.h
+    arpa/inet.h netdb.h netinet/in.h sys/inotify.h sys/socket.h
     sys/file.h sys/ioctl.h sys/mman.h sys/random.h sys/resource.h sys/stat.h sys/statvfs.h
     sys/time.h sys/types.h sys/wait.h""".split())
 # Intrinsics and CPU questions belong to the kernels alone.
@@ -53,10 +61,18 @@ def includes(path):
             for match in INCLUDE.finditer(text)]
 
 
+def is_shared(name, target):
+    """Whether the file may include this library without being the only one."""
+    return any(pattern.match(target) and name.startswith(SHARED_THERE.get(library, "\0"))
+               for library, pattern in THIRD_PARTY)
+
+
 def check_system(name, target):
     """Why a <header> may not stand here, or None. Third-party ones are checked across files."""
     if any(pattern.match(target) for _, pattern in THIRD_PARTY):
-        return None if name.endswith(".c") else f"third-party header {target} in a header"
+        if name.endswith(".c") or is_shared(name, target):
+            return None
+        return f"third-party header {target} in a header"
     if target in MACHINE:
         return None if name.startswith("src/kernels/") else f"{target} outside the kernels"
     return None if target in SYSTEM else f"unknown header <{target}>"
@@ -79,7 +95,8 @@ def check_source(name, target):
 def check_app(name, target):
     """Why a "header" may not stand in a file of apps/, or None."""
     room = name.split("/")[1]
-    if target == PUBLIC or target.split("/")[0] in {room, "common"} and "/" in target:
+    rooms = {room, "common"} | ({"server"} if room == "cli" else set())
+    if target == PUBLIC or target.split("/")[0] in rooms and "/" in target:
         return None
     return f'"{target}" is neither public, nor of {room}, nor of common'
 
@@ -95,8 +112,8 @@ def check(root):
             if kind == "<":
                 problem = check_system(name, target)
                 for library, pattern in THIRD_PARTY:
-                    if pattern.match(target):
-                        users.setdefault(library, {})[name] = line
+                    if pattern.match(target) and not is_shared(name, target):
+                        users.setdefault((library, name.split("/")[0]), {})[name] = line
             elif name.startswith("include/"):
                 problem = f'the public header includes "{target}"'
             elif name.startswith("src/"):
@@ -105,7 +122,7 @@ def check(root):
                 problem = check_app(name, target)
             if problem:
                 problems.append(f"{name}:{line}: {problem}")
-    for library, files in users.items():
+    for (library, _), files in users.items():
         for name, line in list(files.items())[1:]:
             problems.append(f"{name}:{line}: {library} is already included by {next(iter(files))}")
     return problems, len(paths)

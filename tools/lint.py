@@ -30,7 +30,7 @@ LIBRARY_SILENT = "printf puts putchar fprintf fputs exit _exit abort quick_exit 
 
 # Files that wrap a restricted family, checked, for everybody else.
 NUMBER_WRAPPERS = {"apps/common/options.c", "src/base/number.c"}
-HEAP_WRAPPERS = {"src/base/mem.c"}
+HEAP_WRAPPERS = {"src/base/mem.c", "apps/common/heap.c"}
 ENVIRONMENT_ROOM = "apps/common/"
 
 MACHINE_PATH = re.compile(r"(?<![\w.$)}])/(?:home|root|Users|work)/\w|[A-Z]:\\\\Users")

@@ -31,6 +31,12 @@ void interrupt_install(void) {
     sigaction(SIGXFSZ, &ignored, NULL);
 }
 
+void interrupt_ignore_pipes(void) {
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    sigemptyset(&ignored.sa_mask);
+    sigaction(SIGPIPE, &ignored, NULL);
+}
+
 bool interrupt_requested(void *unused) {
     (void)unused;
     return requested != 0;

@@ -6,6 +6,9 @@
 
 void interrupt_install(void);
 
+/* A reader that goes away is then an error of write: what a server wants. */
+void interrupt_ignore_pipes(void);
+
 /* Whether a stop was asked for; fits am_callbacks.cancel. */
 bool interrupt_requested(void *unused);
 

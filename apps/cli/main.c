@@ -26,6 +26,8 @@ typedef struct verb {
 static const verb verbs[] = {
     {"transcribe", "FILE...", "write what is said in audio or video (- is standard input)",
      VERB_TRANSCRIBE, verb_transcribe},
+    {"serve", "", "transcribe for others: a server with a page, on port 9004", VERB_SERVE,
+     verb_serve},
     {"pull", "NAME...", "fetch models", VERB_PULL, verb_pull},
     {"models", "", "list the models that can be pulled, and those installed", VERB_MODELS,
      verb_models},

@@ -326,6 +326,15 @@ void options_defaults(options *opts) {
     opts->temperature = 0;
     opts->temperature_increment = 0.2;
     opts->repeat = 1;
+    opts->host = "127.0.0.1";
+    opts->port = 9004;
+    opts->max_connections = 512;
+    opts->max_uploads = 64;
+    opts->max_active = 16;
+    opts->max_queue = 256;
+    opts->max_upload_mb = 2048;
+    opts->models_max_mb = 4096;
+    opts->drain_s = 30;
 }
 
 /* $XDG_CACHE_HOME/amanuensis or $HOME/.cache/amanuensis; without both the library finds one. */
@@ -341,9 +350,21 @@ static void use_cache_folder(options *opts) {
     }
 }
 
+/* $XDG_DATA_HOME/amanuensis or $HOME/.local/share/amanuensis. */
+static void use_data_folder(options *opts) {
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    const bool has_data = data != NULL && data[0] == '/';
+    if (!has_data && (home == NULL || home[0] != '/')) return;
+    const int n = snprintf(opts->own_data_dir, sizeof opts->own_data_dir, "%s%s/amanuensis",
+                           has_data ? data : home, has_data ? "" : "/.local/share");
+    if (n > 0 && (size_t)n < sizeof opts->own_data_dir) opts->data_dir = opts->own_data_dir;
+}
+
 am_status options_init(options *opts, unsigned verb, am_error *error) {
     options_defaults(opts);
     use_cache_folder(opts);
+    use_data_folder(opts);
     return apply_environment(opts, verb, error);
 }
 

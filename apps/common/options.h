@@ -22,6 +22,9 @@
 #define VERB_HELP (1u << 4)
 #define VERB_VERSION (1u << 5)
 #define VERB_QUANTIZE (1u << 6)
+#define VERB_SERVE (1u << 7)
+#define VERB_KEYS (1u << 8)
+#define VERB_REQUEST (1u << 9) /* no verb: what a client of the server may set */
 #define VERB_ALL (~0u)
 
 typedef enum option_type {
@@ -70,7 +73,22 @@ typedef struct options {
     bool verbose;
     bool quiet;
 
+    char own_data_dir[1024];     /* what data_dir points to unless it is given */
     char cache_models_dir[1024]; /* what engine.models_dir points to unless it is given */
+
+    /* Of the server. */
+    const char *host;
+    int port;
+    const char *config;
+    const char *data_dir;
+    const char *tls_cert, *tls_key; /* files */
+    const char *cors_origins;
+    const char *preload;
+    int max_connections, max_uploads, max_queue, max_active;
+    double max_upload_mb, max_duration_s;
+    double models_max_mb, model_ttl_s;
+    int rate_limit_rpm;
+    int drain_s;
 
     bool check;
     int repeat;

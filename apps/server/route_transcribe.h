@@ -1,0 +1,19 @@
+/* Routes that transcribe while the client waits: shared steps. */
+#ifndef AM_SERVER_ROUTE_TRANSCRIBE_H
+#define AM_SERVER_ROUTE_TRANSCRIBE_H
+
+#include "server/app.h"
+#include "server/body.h"
+
+/* The request's fields as a call; false when it has replied with what is wrong. */
+bool transcribe_read(const app *a, http_request *request, call *c);
+/* The uploaded recording, or NULL when it has replied that there is none. */
+http_file *transcribe_file(http_request *request);
+/* Runs it; NULL when it has replied, or the client is gone. */
+am_result *transcribe_run(const app *a, http_request *request, const call *c, work *w);
+/* Replies with the error of service_run. */
+void transcribe_fail(http_request *request, const am_error *error, bool busy);
+
+void handle_transcribe(void *context, http_request *request); /* POST /transcribe */
+
+#endif

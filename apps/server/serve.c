@@ -1,0 +1,185 @@
+/*
+ * The server's life: folders, models in a thread of their own so that /health answers at once,
+ * HTTP; then it waits to be told to stop, and lets what is under way come to its end.
+ */
+#include "server/serve.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/heap.h"
+#include "common/report.h"
+#include "server/app.h"
+#include "server/wall_clock.h"
+#include "server/server_log.h"
+#include "server/socket.h"
+#include "server/spool.h"
+
+#define PEM_MAX ((size_t)1 << 20)
+#define TICK_NANOSECONDS 200000000L
+#define EXPIRE_TICKS 25
+
+typedef struct life {
+    app app;
+    char spool_dir[1024], load_error[600];
+    bool loading;
+    char *tls_cert, *tls_key;
+    pthread_t loader;
+    bool has_loader;
+} life;
+
+/* Loads the models that are to be there from the start. */
+static void *load_models(void *context) {
+    life *l = context;
+    models *list = service_models(l->app.service);
+    const char *at = l->app.opts->preload;
+    model *chosen = NULL;
+    am_error error;
+    am_status status = models_acquire(list, "", &chosen, &error);
+    if (status == AM_OK) {
+        status = am_engine_check(model_engine(chosen), &l->app.opts->params, &error);
+        models_release(list, chosen);
+    }
+    while (status == AM_OK && at != NULL && *at != '\0') {
+        char name[256];
+        const size_t n = strcspn(at, ",");
+        snprintf(name, sizeof name, "%.*s", (int)n, at);
+        const char *slash = strrchr(name, '/');
+        status = models_acquire(list, slash != NULL ? slash + 1 : name, &chosen, &error);
+        if (status == AM_OK) models_release(list, chosen);
+        at += n + (at[n] == ',' ? 1 : 0);
+    }
+    if (status != AM_OK) {
+        snprintf(l->load_error, sizeof l->load_error, "%s: %s", am_status_message(error.status),
+                 error.detail);
+        log_line(AM_LOG_ERROR, "%s", l->load_error);
+        l->app.load_error = l->load_error;
+    }
+    atomic_thread_fence(memory_order_release);
+    l->loading = false;
+    return NULL;
+}
+
+/* Before any body: what holds for all routes. */
+static bool admit(void *context, http_request *request) {
+    const app *a = context;
+    (void)a;
+    (void)request;
+    return true;
+}
+
+static void done(void *context, const http_request *request, int status, double seconds) {
+    (void)context;
+    const http_route *route = http_matched(request);
+    if (route != NULL && (route->flags & HTTP_QUIET) != 0 && status < 400) return;
+    log_request(http_id(request), http_peer(request), http_method(request), http_path(request),
+                status, seconds);
+}
+
+static am_status start_http(life *l, am_error *error) {
+    const options *opts = l->app.opts;
+    size_t n = 0;
+    if ((opts->tls_cert != NULL) != (opts->tls_key != NULL)) {
+        return report_fail(error, AM_E_ARG, "--tls_cert and --tls_key: only together");
+    }
+    if (opts->tls_cert != NULL) {
+        REPORT_TRY(spool_read(opts->tls_cert, PEM_MAX, &l->tls_cert, &n, error));
+        REPORT_TRY(spool_read(opts->tls_key, PEM_MAX, &l->tls_key, &n, error));
+    }
+    const http_options http = {
+        .host = opts->host,
+        .port = opts->port,
+        .tls_cert = l->tls_cert,
+        .tls_key = l->tls_key,
+        .n_connections_max = opts->max_connections,
+        .n_uploads_max = opts->max_uploads,
+        .upload_bytes_max = (uint64_t)(opts->max_upload_mb * 1e6),
+        .body_bytes_max = (uint64_t)64 << 20,
+        .n_fields_max = 256,
+        .idle_s = 60,
+        .header_s = 20,
+        .spool_dir = l->spool_dir,
+        .routes = routes,
+        .n_routes = n_routes,
+        .app = &l->app,
+        .admit = admit,
+        .done = done,
+    };
+    return http_start(&http, &l->app.http, error);
+}
+
+static am_status start(life *l, am_error *error) {
+    const options *opts = l->app.opts;
+    snprintf(l->spool_dir, sizeof l->spool_dir, "%s/spool", opts->data_dir);
+    l->app.data_dir = opts->data_dir;
+    l->app.spool_dir = l->spool_dir;
+    l->app.started = clock_now();
+    l->app.loading = &l->loading;
+    l->loading = true;
+    REPORT_TRY(spool_make_folder(l->spool_dir, error));
+    spool_clean(l->spool_dir);
+    REPORT_TRY(service_new(opts, &l->app.service, error));
+    REPORT_TRY(start_http(l, error));
+    l->has_loader = pthread_create(&l->loader, NULL, load_models, l) == 0;
+    return l->has_loader ? AM_OK : report_fail(error, AM_E_SYSTEM, "no thread");
+}
+
+static void pause_a_tick(void) {
+    const struct timespec tick = {0, TICK_NANOSECONDS};
+    nanosleep(&tick, NULL);
+}
+
+/* Waits for what is under way, at most so long; then it is cancelled. */
+static void drain(life *l) {
+    const double until = clock_now() + l->app.opts->drain_s;
+    service_close(l->app.service, false);
+    http_stop_listening(l->app.http);
+    while (clock_now() < until) {
+        const service_stats stats = service_get_stats(l->app.service);
+        if (stats.n_active + stats.n_waiting == 0) break;
+        pause_a_tick();
+    }
+    service_close(l->app.service, true);
+}
+
+static void announce(const life *l) {
+    const options *opts = l->app.opts;
+    const char *scheme = opts->tls_cert != NULL ? "https" : "http";
+    const bool here = socket_is_loopback(opts->host);
+    const char *host = here || strcmp(opts->host, "0.0.0.0") == 0 ? "localhost" : opts->host;
+    const int port = http_port(l->app.http);
+    printf("%s://%s:%d\n", scheme, host, port);
+    printf("curl -F file=@talk.mp3 %s://%s:%d/transcribe\n", scheme, host, port);
+    fflush(stdout);
+}
+
+int serve(const options *opts, bool (*stop)(void *), void *context) {
+    life *l = heap_new(sizeof *l);
+    am_error error;
+    if (l == NULL) {
+        (void)report_fail(&error, AM_E_MEMORY, "the server");
+        return report_error(NULL, &error);
+    }
+    l->app.opts = opts;
+    int code = 0;
+    if (start(l, &error) == AM_OK) {
+        announce(l);
+        for (unsigned tick = 0; !stop(context) && l->app.load_error == NULL; tick++) {
+            pause_a_tick();
+            if (tick % EXPIRE_TICKS == 0) models_expire(service_models(l->app.service));
+        }
+        if (l->app.load_error != NULL) code = am_status_exit(AM_E_MODEL);
+        drain(l);
+    } else {
+        code = report_error(NULL, &error);
+    }
+    if (l->has_loader) pthread_join(l->loader, NULL);
+    http_stop(&l->app.http);
+    service_free(&l->app.service);
+    heap_free(l->tls_cert);
+    heap_free(l->tls_key);
+    heap_free(l);
+    return code;
+}

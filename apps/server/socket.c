@@ -1,0 +1,58 @@
+/* Sockets and addresses: see socket.h. */
+#include "server/socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "common/heap.h"
+#include "common/report.h"
+
+am_status socket_resolve(const char *host, int port, socket_endpoint *endpoint, am_error *error) {
+    if (strcmp(host, "localhost") == 0) host = "127.0.0.1";
+    *endpoint = (socket_endpoint){.v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)},
+                                  .v6 = {.sin6_family = AF_INET6,
+                                         .sin6_port = htons((uint16_t)port)}};
+    if (inet_pton(AF_INET, host, &endpoint->v4.sin_addr) == 1) return AM_OK;
+    endpoint->is_ipv6 = inet_pton(AF_INET6, host, &endpoint->v6.sin6_addr) == 1;
+    if (endpoint->is_ipv6) return AM_OK;
+    return report_fail(error, AM_E_ARG, "--host: %.200s is not an address of this machine", host);
+}
+
+const struct sockaddr *socket_sockaddr(const socket_endpoint *endpoint) {
+    return endpoint->is_ipv6 ? (const struct sockaddr *)&endpoint->v6
+                             : (const struct sockaddr *)&endpoint->v4;
+}
+
+char *socket_address_text(const struct sockaddr *address) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address != NULL && address->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        (void)inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+    } else if (address != NULL && address->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, address, sizeof v6);
+        (void)inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+    }
+    return heap_string(text);
+}
+
+bool socket_is_loopback(const char *host) {
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
+bool socket_is_closed(int fd) {
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    if (poll(&entry, 1, 0) <= 0) return false;
+    if ((entry.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return true;
+    char byte;
+    const ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+void socket_shut(int fd) {
+    (void)shutdown(fd, SHUT_RDWR);
+}

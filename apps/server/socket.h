@@ -1,0 +1,30 @@
+/* Sockets and addresses as the server needs them; knows no HTTP. */
+#ifndef AM_SERVER_SOCKET_H
+#define AM_SERVER_SOCKET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "amanuensis.h"
+
+typedef struct socket_endpoint {
+    bool is_ipv6;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+} socket_endpoint;
+
+/* Numeric addresses and "localhost". */
+AM_CHECK_RESULT am_status socket_resolve(const char *host, int port, socket_endpoint *endpoint,
+                                         am_error *error);
+const struct sockaddr *socket_sockaddr(const socket_endpoint *endpoint);
+/* "127.0.0.1", of heap.h; "" for NULL. */
+char *socket_address_text(const struct sockaddr *address);
+/* Whether a listening address can be reached from other machines. */
+bool socket_is_loopback(const char *host);
+/* Whether the other side has closed: looks, takes nothing, waits for nothing. */
+bool socket_is_closed(int fd);
+/* Ends both directions; the owner finds out and closes. */
+void socket_shut(int fd);
+
+#endif
