@@ -1,11 +1,14 @@
 /* The table of routes. Handlers live in the file of their theme. */
 #include "server/app.h"
+#include "server/route_page.h"
 #include "server/route_status.h"
 #include "server/route_transcribe.h"
 
 #define UPLOAD (HTTP_FORM | HTTP_FILES)
 
 const http_route routes[] = {
+    {"GET", "/", HTTP_OPEN | HTTP_QUIET, handle_page, "the web page", NULL, NULL},
+    {"GET", "/web/{*}", HTTP_OPEN | HTTP_QUIET, handle_page, "its files", NULL, NULL},
     {"GET", "/health", HTTP_OPEN | HTTP_QUIET, handle_health, "whether requests are served", NULL,
      "Health"},
     {"GET", "/models", 0, handle_models, "models that can be asked for", NULL, "Models"},
