@@ -7,7 +7,7 @@
  *
  *     segment: {start, end, text, speaker, words: [{word, start, end, probability, speaker}], …}
  *
- * `word` carries its own space, as Whisper's words do: the text is the words joined.
+ * In here `word` carries its own space, as Whisper's words do: the text is the words joined.
  */
 
 const HISTORY_MAX = 500;
@@ -116,7 +116,7 @@ export class Transcript {
     toJson() {
         return {segments: this.segments.map(({start, end, text, speaker, words}) => ({
             start, end, text, speaker,
-            words: words.map((word) => ({...word, speaker})),
+            words: words.map((word) => ({...word, word: word.word.trim(), speaker})),
         }))};
     }
 
@@ -139,8 +139,19 @@ export class Transcript {
 function clean(segment) {
     const words = segment.words || [];
     const speaker = segment.speaker ?? null;
-    const bare = {...segment, speaker, timed: words.length > 0};
-    return {...bare, words: words.length ? words : guessWords(bare)};
+    const bare = {...segment, speaker};
+    return {...bare, words: words.length ? withSpaces(words, segment.text) : guessWords(bare)};
+}
+
+/* The server's words are bare; the text tells which of them a space stands in front of. */
+function withSpaces(words, text) {
+    let at = 0;
+    return words.map((word) => {
+        const bare = word.word.trim(), found = text.indexOf(bare, at);
+        const apart = found < 0 ? at > 0 : /\s/.test(text.slice(at, found));
+        if (found >= 0) at = found + bare.length;
+        return {...word, word: apart ? ` ${bare}` : bare};
+    });
 }
 
 /* Without word times: words spread over the segment by their length. */

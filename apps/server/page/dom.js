@@ -134,9 +134,12 @@ export const complain = (error) => {
 
 /* ---- Questions ----------------------------------------------------------------------------- */
 
-/* Opens a dialog; resolves to the value of the button that closed it, '' for Escape. */
+/* Opens a dialog; resolves to the value of the button that closed it, '' for Escape. Enter is for
+ * the form's only submit button; the others close by data-close. */
 export function openDialog(dialog) {
     return new Promise((resolve) => {
+        for (const button of dialog.querySelectorAll('[data-close]'))
+            button.onclick = () => dialog.close(button.dataset.close);
         dialog.returnValue = '';
         dialog.addEventListener('close', () => resolve(dialog.returnValue), {once: true});
         dialog.showModal();
