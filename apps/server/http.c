@@ -55,7 +55,7 @@ struct http_request {
     char part[HTTP_PART_BYTES], id[HTTP_ID_BYTES], allowed[64];
     form form;
     uint64_t n_received, n_dropped;
-    bool uploading, malformed, cut;
+    bool uploading, malformed, cut, streams;
     text body;
     double start, failed_at;
     struct MHD_Response *response;
@@ -331,6 +331,7 @@ void http_reply_stream(http_request *request, int status, const char *type, http
     if (response == NULL) on_stream_end(reply);
     http_reply_header(request, "Cache-Control", "no-cache");
     http_reply_header(request, "X-Accel-Buffering", "no");
+    request->streams = true;
     reply_with(request, status, type, response);
 }
 
@@ -404,6 +405,12 @@ static bool type_is(const http_request *request, const char *wanted) {
     return strncasecmp(content_type(request), wanted, strlen(wanted)) == 0;
 }
 
+/* JSON by any of its names ("application/problem+json"), or no type at all. */
+static bool type_is_json(const http_request *request) {
+    const char *type = content_type(request);
+    return type[0] == '\0' || strstr(type, "json") != NULL;
+}
+
 /* What the headers say of the body's length; UINT64_MAX when they do not. */
 static uint64_t body_length(const http_request *request) {
     const char *length = http_header(request, "Content-Length");
@@ -440,7 +447,7 @@ static void check_body(http_request *request) {
         http_fail(request, 400, NULL, NULL, "Transfer-Encoding beside Content-Length");
     } else if ((flags & HTTP_FORM) == 0 && is_form) {
         http_fail(request, 415, NULL, NULL, "this route takes no forms");
-    } else if ((flags & (HTTP_FORM | HTTP_JSON)) == 0 || ((flags & HTTP_JSON) == 0 && !is_form)) {
+    } else if (!is_form && ((flags & HTTP_JSON) == 0 || !type_is_json(request))) {
         http_fail(request, 415, NULL, NULL, "%.80s is not a type this route takes",
                   content_type(request));
     } else if (n != UINT64_MAX && n > n_max + FORM_BUFFER) {
@@ -523,6 +530,7 @@ static enum MHD_Result queue_reply(http_request *request) {
         http_reply_static(request, 500, "application/json", failure, sizeof failure - 1);
     }
     if (request->response == NULL) return MHD_NO;
+    if (!request->streams) form_free(&request->form); /* nobody reads it any more */
     return MHD_queue_response(request->connection, (unsigned)request->status, request->response);
 }
 
@@ -538,6 +546,7 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 static enum MHD_Result cut_off(http_request *request) {
     text out;
     request->cut = true;
+    form_free(&request->form);
     if (request->server->options.tls_cert != NULL || request->reply == NULL) return MHD_NO;
     text_init(&out, 64 << 10);
     text_print(&out, "HTTP/1.1 %d Error\r\n", request->status);

@@ -51,6 +51,7 @@ bool socket_is_loopback(const char *host) {
 #endif
 #define LINGER_ROUNDS 20
 #define LINGER_MS 100
+#define LINGER_PIECES 1024 /* of 16 KiB */
 
 bool socket_is_closed(int fd) {
     struct pollfd entry = {.fd = fd, .events = POLLRDHUP};
@@ -62,11 +63,12 @@ void socket_last_words(int fd, const char *bytes, size_t n) {
     char dropped[16384];
     (void)send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(fd, SHUT_WR);
-    for (int round = 0; round < LINGER_ROUNDS; round++) {
+    int n_pieces = 0;
+    for (int round = 0; round < LINGER_ROUNDS && n_pieces < LINGER_PIECES; round++) {
         struct pollfd entry = {.fd = fd, .events = POLLIN};
         if (poll(&entry, 1, LINGER_MS) < 0) return;
         ssize_t n_read = 1;
-        for (int i = 0; i < 256 && n_read > 0; i++) {
+        for (; n_read > 0 && n_pieces < LINGER_PIECES; n_pieces++) {
             n_read = recv(fd, dropped, sizeof dropped, MSG_DONTWAIT);
         }
         if (n_read == 0 || (n_read < 0 && errno != EAGAIN && errno != EINTR)) return;

@@ -25,7 +25,7 @@ bool socket_is_loopback(const char *host);
 /* Whether the other side has closed: looks, takes nothing, waits for nothing. */
 bool socket_is_closed(int fd);
 /*
- * Sends without waiting, ends that direction, and reads and drops for at most two seconds what
+ * Sends without waiting, ends that direction, and reads and drops for about two seconds what
  * still comes: closing with unread bytes would reset the connection, and with it the words.
  */
 void socket_last_words(int fd, const char *bytes, size_t n);
