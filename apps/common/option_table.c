@@ -191,6 +191,9 @@ const option_spec option_table[] = {
      .help = "certificate chain (PEM) to serve https with"},
     {"tls_key", 0, OPTION_TEXT, VERB_SERVE, AT(tls_key), .argument = "FILE",
      .help = "its private key (PEM)"},
+    {"client_timeout_s", 0, OPTION_INT, VERB_SERVE, AT(client_timeout_s), RANGE(1, 3600),
+     .argument = "SECONDS",
+     .help = "a client that sends no headers or moves no byte for so long loses its connection"},
     {"drain_s", 0, OPTION_INT, VERB_SERVE, AT(drain_s), RANGE(0, 3600), .argument = "SECONDS",
      .help = "what is under way at SIGTERM may take this long"},
 

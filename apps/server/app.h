@@ -9,6 +9,8 @@ typedef struct app {
     const options *opts;
     service *service;
     http_server *http;
+    struct admission *admission;
+    struct metrics *metrics;
     const char *data_dir, *spool_dir;
     double started;          /* clock_now */
     const bool *loading;     /* the first model is not there yet */
