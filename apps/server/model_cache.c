@@ -211,17 +211,17 @@ static void free_taken(model *taken) {
 static am_status load(models *list, model *fresh, am_error *error) {
     am_engine *engine = NULL;
     am_pool *pool = NULL;
-    am_pool_options options;
+    am_pool_options sizes;
     pthread_mutex_unlock(&list->lock);
-    am_pool_options_init(&options);
-    options.n_slots = list->opts->params.batch_size;
-    options.n_beams_max = BEAMS_MAX;
-    if (options.n_beams_max * options.n_slots > ROWS_MAX) {
-        options.n_beams_max = ROWS_MAX / options.n_slots;
+    am_pool_options_init(&sizes);
+    sizes.n_slots = list->opts->params.batch_size;
+    sizes.n_beams_max = BEAMS_MAX;
+    if (sizes.n_beams_max * sizes.n_slots > ROWS_MAX) {
+        sizes.n_beams_max = ROWS_MAX / sizes.n_slots;
     }
-    options.n_recordings_max = list->opts->max_active;
+    sizes.n_recordings_max = list->opts->max_active;
     am_status status = am_engine_open(fresh->source, &list->opts->engine, &engine, error);
-    if (status == AM_OK) status = am_pool_new(engine, &options, &pool, error);
+    if (status == AM_OK) status = am_pool_new(engine, &sizes, &pool, error);
     if (status != AM_OK) am_engine_close(&engine);
     pthread_mutex_lock(&list->lock);
     pthread_cond_broadcast(&list->changed);
