@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/report.h"
+#include "server/openai_body.h"
 
 /* Milliseconds are enough for people, and for whoever compares. */
 static json_t *seconds(double s) {
@@ -74,6 +75,7 @@ am_status body_write(const am_result *result, const work *w, const call *c, text
                      am_error *error) {
     switch (c->format) {
     case CALL_JSON: body_dump(body_json(result, w), out); break;
+    case CALL_VERBOSE_JSON: body_dump(openai_verbose(result, true, true), out); break;
     case CALL_TEXT:
     case CALL_SRT:
     case CALL_VTT:

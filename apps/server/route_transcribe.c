@@ -11,7 +11,7 @@
 #include "server/spool.h"
 
 /* The field an option's message begins with. */
-static void fail_field(http_request *request, const am_error *error) {
+void transcribe_fail_field(http_request *request, const am_error *error) {
     char param[64];
     const size_t n = strcspn(error->detail, ":");
     const bool named = error->detail[n] == ':' && n < sizeof param &&
@@ -20,15 +20,9 @@ static void fail_field(http_request *request, const am_error *error) {
     http_fail_status(request, error, named ? param : NULL);
 }
 
-/* "timestamp_granularities[]" is a list's member, and handlers look for those themselves. */
-static bool is_list(const char *name) {
-    return strchr(name, '[') != NULL;
-}
-
 static am_status read_fields(const http_request *request, call *c, am_error *error) {
     size_t n_body = 0;
     for (const http_field *field = http_fields(request); field != NULL; field = field->next) {
-        if (is_list(field->name)) continue;
         REPORT_TRY(call_set(c, field->name, field->value, error));
     }
     const char *body = http_body(request, &n_body);
@@ -50,7 +44,7 @@ bool transcribe_read(const app *a, http_request *request, call *c) {
     if (status == AM_OK) status = read_fields(request, c, &error);
     if (status != AM_OK) {
         call_free(c);
-        fail_field(request, &error);
+        transcribe_fail_field(request, &error);
         return false;
     }
     if (c->ignored[0] != '\0') http_reply_header(request, "X-Ignored-Fields", c->ignored);
@@ -77,7 +71,15 @@ void transcribe_fail(http_request *request, const am_error *error, bool busy) {
     } else {
         const bool of_file = error->status == AM_E_AUDIO || error->status == AM_E_NO_AUDIO ||
                              error->status == AM_E_LIMIT;
-        http_fail_status(request, error, of_file ? "file" : NULL);
+        /* Clients of OpenAI try again after any 5xx: what fails the same way costs double. */
+        if (am_status_http(error->status) >= 500 && !am_status_retryable(error->status)) {
+            http_reply_header(request, "x-should-retry", "false");
+        }
+        if (of_file) {
+            http_fail_status(request, error, "file");
+        } else {
+            transcribe_fail_field(request, error);
+        }
     }
 }
 

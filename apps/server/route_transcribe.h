@@ -11,6 +11,8 @@ bool transcribe_read(const app *a, http_request *request, call *c);
 http_file *transcribe_file(http_request *request);
 /* Runs it; NULL when it has replied, or the client is gone. */
 am_result *transcribe_run(const app *a, http_request *request, const call *c, work *w);
+/* Replies with an error whose detail may begin with the name of a field. */
+void transcribe_fail_field(http_request *request, const am_error *error);
 /* Replies with the error of service_run. */
 void transcribe_fail(http_request *request, const am_error *error, bool busy);
 

@@ -1,5 +1,6 @@
 /* The table of routes. Handlers live in the file of their theme. */
 #include "server/app.h"
+#include "server/route_openai.h"
 #include "server/route_status.h"
 #include "server/route_transcribe.h"
 
@@ -12,5 +13,13 @@ const http_route routes[] = {
     {"GET", "/status", 0, handle_status, "machine, queue and totals", NULL, "Status"},
     {"POST", "/transcribe", UPLOAD | HTTP_JSON, handle_transcribe, "transcribe a recording",
      "TranscribeRequest", "Transcription"},
+    {"POST", "/v1/audio/transcriptions", UPLOAD, handle_openai_transcriptions,
+     "transcribe a recording, as OpenAI's", "OpenAITranscriptionRequest", "OpenAITranscription"},
+    {"POST", "/v1/audio/translations", UPLOAD, handle_openai_translations,
+     "translate a recording into English, as OpenAI's", "OpenAITranslationRequest",
+     "OpenAITranslation"},
+    {"GET", "/v1/models", 0, handle_openai_models, "models, as OpenAI's", NULL, "OpenAIModels"},
+    {"GET", "/v1/models/{*}", 0, handle_openai_model, "one model, as OpenAI's", NULL,
+     "OpenAIModel"},
 };
 const size_t n_routes = sizeof routes / sizeof routes[0];
