@@ -96,9 +96,8 @@ static am_status read_granularities(const http_request *request, const call *c, 
         } else if (strcmp(word, "segment") == 0) {
             form->segments = true;
         } else {
-            status = report_fail(error, AM_E_ARG,
-                                 "timestamp_granularities: expected word or segment, found \"%.40s\"",
-                                 word);
+            status = report_fail(error, AM_E_ARG, "timestamp_granularities: expected word or "
+                                 "segment, found \"%.40s\"", word);
         }
     }
     if (status == AM_OK && form->words && c->format != CALL_VERBOSE_JSON) {

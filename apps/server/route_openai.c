@@ -7,6 +7,7 @@
 #include "server/openai_body.h"
 #include "server/openai_fields.h"
 #include "server/openai_stream.h"
+#include "server/reply.h"
 #include "server/route_transcribe.h"
 
 /* ---- Transcriptions and translations ------------------------------------------------------- */
@@ -56,9 +57,7 @@ static void reply_whole(const app *a, http_request *request, const call *c,
     if (result == NULL) return;
     text_init(&out, BODY_BYTES_MAX);
     if (write_body(result, &w, c, form, &out, &error) == AM_OK) {
-        size_t n = 0;
-        char *bytes = text_take(&out, &n);
-        http_reply(request, 200, call_format_type(c->format), bytes, n);
+        reply_text(request, 200, call_format_type(c->format), &out);
     } else {
         text_free(&out);
         http_fail_status(request, &error, NULL);
@@ -102,15 +101,6 @@ static json_t *model_json(const char *id, const model_state *state) {
                      (json_int_t)state->created, "owned_by", "amanuensis");
 }
 
-static void reply_json(http_request *request, json_t *json) {
-    text out;
-    size_t n = 0;
-    text_init(&out, BODY_BYTES_MAX);
-    body_dump(json, &out);
-    char *bytes = text_take(&out, &n);
-    http_reply(request, 200, "application/json", bytes, n);
-}
-
 void handle_openai_models(void *context, http_request *request) {
     const app *a = context;
     am_error error;
@@ -125,7 +115,7 @@ void handle_openai_models(void *context, http_request *request) {
         (void)json_array_append_new(data, model_json(states[i].id, &states[i]));
     }
     heap_free(states);
-    reply_json(request, json_pack("{s:s, s:o}", "object", "list", "data", data));
+    reply_json(request, 200, json_pack("{s:s, s:o}", "object", "list", "data", data));
 }
 
 /* Under the name it was asked for, as all names of a model are good for transcribing. */
@@ -148,7 +138,7 @@ void handle_openai_model(void *context, http_request *request) {
     }
     heap_free(states);
     if (found != NULL) {
-        reply_json(request, found);
+        reply_json(request, 200, found);
     } else {
         http_fail(request, 404, "model_not_found", "model", "there is no model \"%.100s\" here",
                   asked);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/report.h"
+#include "server/reply.h"
 #include "server/spool.h"
 
 /* The field an option's message begins with. */
@@ -20,10 +21,14 @@ void transcribe_fail_field(http_request *request, const am_error *error) {
     http_fail_status(request, error, named ? param : NULL);
 }
 
-static am_status read_fields(const http_request *request, call *c, am_error *error) {
+static am_status read_fields(const http_request *request, call *c, transcribe_field_fn *rename,
+                             am_error *error) {
     size_t n_body = 0;
     for (const http_field *field = http_fields(request); field != NULL; field = field->next) {
-        REPORT_TRY(call_set(c, field->name, field->value, error));
+        const char *name = field->name;
+        const char *value = field->value;
+        if (rename != NULL && !rename(&name, &value)) continue;
+        REPORT_TRY(call_set(c, name, value, error));
     }
     const char *body = http_body(request, &n_body);
     if (n_body == 0) return call_resolve(c, error);
@@ -38,10 +43,11 @@ static am_status read_fields(const http_request *request, call *c, am_error *err
     return status;
 }
 
-bool transcribe_read(const app *a, http_request *request, call *c) {
+bool transcribe_read_as(const app *a, http_request *request, call *c,
+                        transcribe_field_fn *rename) {
     am_error error;
     am_status status = call_init(c, a->opts, &error);
-    if (status == AM_OK) status = read_fields(request, c, &error);
+    if (status == AM_OK) status = read_fields(request, c, rename, &error);
     if (status != AM_OK) {
         call_free(c);
         transcribe_fail_field(request, &error);
@@ -49,6 +55,10 @@ bool transcribe_read(const app *a, http_request *request, call *c) {
     }
     if (c->ignored[0] != '\0') http_reply_header(request, "X-Ignored-Fields", c->ignored);
     return true;
+}
+
+bool transcribe_read(const app *a, http_request *request, call *c) {
+    return transcribe_read_as(a, request, c, NULL);
 }
 
 http_file *transcribe_file(http_request *request) {
@@ -129,9 +139,7 @@ static void reply_result(http_request *request, const am_result *result, const w
         http_fail_status(request, &error, "response_format");
         return;
     }
-    size_t n = 0;
-    char *bytes = text_take(&out, &n);
-    http_reply(request, 200, call_format_type(c->format), bytes, n);
+    reply_text(request, 200, call_format_type(c->format), &out);
 }
 
 void handle_transcribe(void *context, http_request *request) {

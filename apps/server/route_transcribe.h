@@ -7,6 +7,10 @@
 
 /* The request's fields as a call; false when it has replied with what is wrong. */
 bool transcribe_read(const app *a, http_request *request, call *c);
+/* The same for another server's fields: `rename` puts ours in their place, or false drops one. */
+typedef bool transcribe_field_fn(const char **name, const char **value);
+bool transcribe_read_as(const app *a, http_request *request, call *c,
+                        transcribe_field_fn *rename);
 /* The uploaded recording, or NULL when it has replied that there is none. */
 http_file *transcribe_file(http_request *request);
 /* Runs it; NULL when it has replied, or the client is gone. */

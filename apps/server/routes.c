@@ -1,5 +1,6 @@
 /* The table of routes. Handlers live in the file of their theme. */
 #include "server/app.h"
+#include "server/route_compat.h"
 #include "server/route_openai.h"
 #include "server/route_status.h"
 #include "server/route_transcribe.h"
@@ -7,8 +8,14 @@
 #define UPLOAD (HTTP_FORM | HTTP_FILES)
 
 const http_route routes[] = {
+    {"POST", "/asr", UPLOAD, handle_asr, "transcribe, as openai-whisper-asr-webservice",
+     "AsrRequest", "WhisperResult"},
+    {"POST", "/detect-language", UPLOAD, handle_detect_language, "the language spoken",
+     "DetectLanguageRequest", "DetectedLanguage"},
     {"GET", "/health", HTTP_OPEN | HTTP_QUIET, handle_health, "whether requests are served", NULL,
      "Health"},
+    {"POST", "/inference", UPLOAD, handle_inference, "transcribe, as whisper.cpp's server",
+     "InferenceRequest", "Inference"},
     {"GET", "/models", 0, handle_models, "models that can be asked for", NULL, "Models"},
     {"GET", "/status", 0, handle_status, "machine, queue and totals", NULL, "Status"},
     {"POST", "/transcribe", UPLOAD | HTTP_JSON, handle_transcribe, "transcribe a recording",
