@@ -1,5 +1,6 @@
 /* The table of routes. Handlers live in the file of their theme. */
 #include "server/app.h"
+#include "server/openapi.h"
 #include "server/route_compat.h"
 #include "server/route_openai.h"
 #include "server/route_status.h"
@@ -17,6 +18,7 @@ const http_route routes[] = {
     {"POST", "/inference", UPLOAD, handle_inference, "transcribe, as whisper.cpp's server",
      "InferenceRequest", "Inference"},
     {"GET", "/models", 0, handle_models, "models that can be asked for", NULL, "Models"},
+    {"GET", "/openapi.json", HTTP_OPEN, handle_openapi, "this document", NULL, NULL},
     {"GET", "/status", 0, handle_status, "machine, queue and totals", NULL, "Status"},
     {"POST", "/transcribe", UPLOAD | HTTP_JSON, handle_transcribe, "transcribe a recording",
      "TranscribeRequest", "Transcription"},
