@@ -19,7 +19,7 @@ import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from harness import Server, model  # noqa: E402
+from fault_server import Server, model  # noqa: E402
 
 BOUNDARY = "b0undary-of-the-tests"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
