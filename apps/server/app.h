@@ -3,11 +3,13 @@
 #define AM_SERVER_APP_H
 
 #include "server/http.h"
+#include "server/jobs.h"
 #include "server/service.h"
 
 typedef struct app {
     const options *opts;
     service *service;
+    jobs *jobs;
     http_server *http;
     const char *data_dir, *spool_dir;
     double started;          /* clock_now */
