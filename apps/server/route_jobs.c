@@ -140,8 +140,8 @@ void handle_add_jobs(void *context, http_request *request) {
 
 /* ---- GET /jobs ----------------------------------------------------------------------------- */
 
-/* A number of the query; false when it has replied that it is none. */
-static bool query_int(http_request *request, const char *name, int least, int most, int *value) {
+bool jobs_query_int(http_request *request, const char *name, int least, int most,
+                    int *value) {
     const char *given = http_query(request, name);
     if (given == NULL || given[0] == '\0') return true;
     const size_t n = strlen(given);
@@ -168,8 +168,8 @@ static bool read_query(http_request *request, job_query *query) {
         }
         query->status = (int)status;
     }
-    return query_int(request, "limit", 0, LIST_MAX, &query->limit) &&
-           query_int(request, "offset", 0, 999999999, &query->offset);
+    return jobs_query_int(request, "limit", 0, LIST_MAX, &query->limit) &&
+           jobs_query_int(request, "offset", 0, 999999999, &query->offset);
 }
 
 void handle_list_jobs(void *context, http_request *request) {

@@ -25,6 +25,10 @@ const http_route routes[] = {
      "Job"},
     {"GET", "/jobs/{id}/events", 0, handle_job_events, "events of a job", NULL, "Events"},
     {"GET", "/jobs/{id}/result", 0, handle_result, "what a job has made", NULL, "Transcription"},
+    {"PUT", "/jobs/{id}/result", HTTP_JSON, handle_edit_result, "edit a transcript",
+     "EditedTranscript", "Job"},
+    {"DELETE", "/jobs/{id}/result", 0, handle_revert_result, "take an edit back", NULL, "Job"},
+    {"GET", "/jobs/{id}/peaks", 0, handle_peaks, "the outline of a recording", NULL, "Peaks"},
     {"GET", "/jobs/{id}/audio", 0, handle_job_audio, "the recording of a job", NULL, "Audio"},
 };
 const size_t n_routes = sizeof routes / sizeof routes[0];
