@@ -18,6 +18,7 @@
 #include "server/server_log.h"
 #include "server/socket.h"
 #include "server/spool.h"
+#include "server/watch.h"
 
 #define PEM_MAX ((size_t)1 << 20)
 #define TICK_NANOSECONDS 200000000L
@@ -29,6 +30,7 @@ typedef struct life {
     bool loading;
     char *tls_cert, *tls_key;
     pthread_t loader;
+    watch *watch;
     bool has_loader;
 } life;
 
@@ -53,6 +55,7 @@ static void *load_models(void *context) {
         if (status == AM_OK) models_release(list, chosen);
         at += n + (at[n] == ',' ? 1 : 0);
     }
+    if (status == AM_OK) status = jobs_run(l->app.jobs, &error);
     if (status != AM_OK) {
         snprintf(l->load_error, sizeof l->load_error, "%s: %s", am_status_message(error.status),
                  error.detail);
@@ -118,7 +121,11 @@ static am_status start(life *l, am_error *error) {
     REPORT_TRY(service_new(opts, &l->app.service, error));
     REPORT_TRY(admission_new(opts, &l->app.admission, error));
     REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
+    REPORT_TRY(jobs_open(opts, l->app.service, &l->app.jobs, error));
     REPORT_TRY(start_http(l, error));
+    if (opts->watch != NULL) {
+        REPORT_TRY(watch_start(opts, l->app.jobs, l->spool_dir, &l->watch, error));
+    }
     l->has_loader = pthread_create(&l->loader, NULL, load_models, l) == 0;
     return l->has_loader ? AM_OK : report_fail(error, AM_E_SYSTEM, "no thread");
 }
@@ -131,7 +138,9 @@ static void pause_a_tick(void) {
 /* Waits for what is under way, at most so long; then it is cancelled. */
 static void drain(life *l) {
     const double until = clock_now() + l->app.opts->drain_s;
+    watch_stop(&l->watch);
     service_close(l->app.service, false);
+    jobs_close(l->app.jobs);
     http_stop_listening(l->app.http);
     while (clock_now() < until) {
         const service_stats stats = service_get_stats(l->app.service);
@@ -173,9 +182,11 @@ int serve(const options *opts, bool (*stop)(void *), void *context) {
         code = report_error(NULL, &error);
     }
     if (l->has_loader) pthread_join(l->loader, NULL);
+    watch_stop(&l->watch);
     http_stop(&l->app.http);
     metrics_free(&l->app.metrics);
     admission_free(&l->app.admission);
+    jobs_free_all(&l->app.jobs);
     service_free(&l->app.service);
     heap_free(l->tls_cert);
     heap_free(l->tls_key);
