@@ -6,6 +6,7 @@
 #include "server/route_openai.h"
 #include "server/route_jobs.h"
 #include "server/route_results.h"
+#include "server/route_page.h"
 #include "server/route_status.h"
 #include "server/route_transcribe.h"
 
@@ -16,6 +17,8 @@ const http_route routes[] = {
      "AsrRequest", "WhisperResult"},
     {"POST", "/detect-language", UPLOAD, handle_detect_language, "the language spoken",
      "DetectLanguageRequest", "DetectedLanguage"},
+    {"GET", "/", HTTP_OPEN | HTTP_QUIET, handle_page, "the web page", NULL, NULL},
+    {"GET", "/web/{*}", HTTP_OPEN | HTTP_QUIET, handle_page, "its files", NULL, NULL},
     {"GET", "/health", HTTP_OPEN | HTTP_QUIET, handle_health, "whether requests are served", NULL,
      "Health"},
     {"POST", "/inference", UPLOAD, handle_inference, "transcribe, as whisper.cpp's server",
