@@ -72,6 +72,7 @@ typedef struct options {
 
     char cache_models_dir[1024]; /* what engine.models_dir points to unless it is given */
 
+    int four_bits; /* of quantize: 1 = int4 */
     bool check;
     int repeat;
     bool roofline;

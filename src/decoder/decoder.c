@@ -59,8 +59,9 @@ static am_status load_attention(decoder_layer *layer, const am_model *model, int
     AM_TRY(am__dense_load(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
     AM_TRY(am__norm_init(&layer->cross_norm, TENSOR(CROSS_LN_W), TENSOR(CROSS_LN_B), error));
     AM_TRY(am__dense_load(&layer->cross_q, how, TENSOR(CROSS_Q_W), TENSOR(CROSS_Q_B), error));
-    AM_TRY(am__dense_init(&layer->cross_kv, how->type, how->kernels, cross_kv, 2, AM_WEIGHT_PLAIN,
-                          error));
+    /* Read once for a window, not in every step: four bits would gain nothing. */
+    AM_TRY(am__dense_init(&layer->cross_kv, am__dense_sensitive(how->type), how->kernels, cross_kv,
+                          2, AM_WEIGHT_PLAIN, error));
     return am__dense_load(&layer->cross_out, how, TENSOR(CROSS_O_W), TENSOR(CROSS_O_B), error);
 }
 
@@ -168,7 +169,7 @@ size_t am__decoder_bytes(const am_decoder *decoder) {
 }
 
 static bool in_s8(const am_decoder *decoder) {
-    return decoder->projection.type == AM_COMPUTE_INT8;
+    return decoder->projection.type != AM_COMPUTE_F32;
 }
 
 /* What the linear layers need of the workspace. */

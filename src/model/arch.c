@@ -167,7 +167,8 @@ static am_status bind_tensor(const am_model *model, const am_raw_list *list, con
         AM_FAIL(error, AM_E_MODEL, "%s: tensor %s has shape %s, expected [%zu, %zu]", model->path,
                 name, shape_text(raw, text, sizeof text), n_parts * want.n_rows, want.n_cols);
     }
-    const bool scaled = raw->dtype == AM_DTYPE_I8_ROWS || raw->dtype == AM_DTYPE_S8_PANELS;
+    const bool scaled = raw->dtype == AM_DTYPE_I8_ROWS || raw->dtype == AM_DTYPE_S8_PANELS ||
+                        raw->dtype == AM_DTYPE_S4_PANELS;
     if (scaled && (raw->scales == NULL || want.n_rows == 1)) {
         AM_FAIL(error, AM_E_MODEL, "%s: tensor %s is int8 without scales", model->path, name);
     }

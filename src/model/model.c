@@ -102,6 +102,10 @@ bool am__model_in_place(const am_model *model) {
     return model->in_place;
 }
 
+bool am__model_four_bits(const am_model *model) {
+    return am__model_layer(model, true, 0, AM_L_FC1_W)->dtype == AM_DTYPE_S4_PANELS;
+}
+
 const am_token_text *am__model_vocabulary(const am_model *model, size_t *n_tokens) {
     *n_tokens = (size_t)model->dims.n_vocab;
     return model->vocabulary;

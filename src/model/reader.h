@@ -43,7 +43,7 @@ typedef struct am_raw_tensor {
     size_t shape[AM_MAX_RANK];
     const unsigned char *data;
     size_t n_bytes;
-    const unsigned char *scales; /* f32 [shape[0]] of I8_ROWS and S8_PANELS */
+    const unsigned char *scales; /* f32 [shape[0]] of I8_ROWS and panels */
 } am_raw_tensor;
 
 typedef struct am_raw_list {

@@ -114,7 +114,7 @@ static void write_small(format which, char model[static 4096], char file[static 
         scratch_path("small.hf", model, 4096);
         weights_write_safetensors(&w, AM_DTYPE_F16, 1, model);
         scratch_path("small.amn", file, 4096);
-        assert_int_equal(am_model_quantize(model, NULL, file, NULL), AM_OK);
+        assert_int_equal(am_model_quantize(model, NULL, AM_COMPUTE_INT4, file, NULL), AM_OK);
         scratch_path("small.amn", model, 4096);
         break;
     case SAFETENSORS:
