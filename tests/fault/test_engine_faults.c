@@ -48,7 +48,7 @@ static am_status open_engine(const char *path, am_compute_type type, am_engine *
 static const char *amn_path(void) {
     static char path[4096];
     scratch_path("tiny.amn", path, sizeof path);
-    assert_int_equal(am_model_quantize(model_path(), NULL, path, NULL), AM_OK);
+    assert_int_equal(am_model_quantize(model_path(), NULL, AM_COMPUTE_INT8, path, NULL), AM_OK);
     return path;
 }
 
@@ -82,6 +82,11 @@ static void opening_in_int8_survives_every_failure(void **state) {
     opening_survives(model_path(), AM_COMPUTE_INT8);
 }
 
+static void opening_in_int4_survives_every_failure(void **state) {
+    (void)state;
+    opening_survives(model_path(), AM_COMPUTE_INT4);
+}
+
 static void opening_amn_survives_every_failure(void **state) {
     (void)state;
     opening_survives(amn_path(), AM_COMPUTE_INT8);
@@ -110,7 +115,7 @@ static void quantizing_survives_every_failure(void **state) {
     am_status status = AM_E_MEMORY;
     for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
         failing_heap_start(&heap, n);
-        status = am_model_quantize(source, NULL, path, NULL);
+        status = am_model_quantize(source, NULL, AM_COMPUTE_INT8, path, NULL);
         assert_int_equal(heap.n_live, 0);
         failing_heap_stop();
         if (status != AM_OK) assert_int_equal(status, AM_E_MEMORY);
@@ -137,7 +142,7 @@ static void quantizing_onto_a_full_disk(void **state) {
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         const struct rlimit small = {(rlim_t)limits[i], kept.rlim_max};
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-        const am_status status = am_model_quantize(source, NULL, path, &error);
+        const am_status status = am_model_quantize(source, NULL, AM_COMPUTE_INT8, path, &error);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &kept), 0);
         assert_int_equal(status, AM_E_IO);
         assert_non_null(strstr(error.detail, "cannot write"));
@@ -210,6 +215,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_in_f32_survives_every_failure),
         cmocka_unit_test(opening_in_int8_survives_every_failure),
+        cmocka_unit_test(opening_in_int4_survives_every_failure),
         cmocka_unit_test(opening_amn_survives_every_failure),
         cmocka_unit_test(quantizing_survives_every_failure),
         cmocka_unit_test(quantizing_onto_a_full_disk),
