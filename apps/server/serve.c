@@ -20,6 +20,7 @@
 #define PEM_MAX ((size_t)1 << 20)
 #define TICK_NANOSECONDS 200000000L
 #define EXPIRE_TICKS 25
+#define CANCEL_S 5.0 /* for what is cancelled to stop */
 
 typedef struct life {
     app app;
@@ -131,17 +132,26 @@ static void pause_a_tick(void) {
     nanosleep(&tick, NULL);
 }
 
-/* Waits for what is under way, at most so long; then it is cancelled. */
-static void drain(life *l) {
-    const double until = clock_now() + l->app.opts->drain_s;
-    service_close(l->app.service, false);
-    http_stop_listening(l->app.http);
-    while (clock_now() < until) {
+/* At most so long, for nothing to be under way; whether something was. */
+static bool wait_until_idle(const life *l, double seconds) {
+    const double until = clock_now() + seconds;
+    bool busy = false;
+    for (;;) {
         const service_stats stats = service_get_stats(l->app.service);
-        if (stats.n_active + stats.n_waiting == 0) break;
+        if (stats.n_active + stats.n_waiting == 0) return busy;
+        busy = true;
+        if (clock_now() >= until) return busy;
         pause_a_tick();
     }
+}
+
+/* Waits for what is under way, at most so long; then it is cancelled, and its clients told. */
+static void drain(life *l) {
+    service_close(l->app.service, false);
+    http_stop_listening(l->app.http);
+    (void)wait_until_idle(l, l->app.opts->drain_s);
     service_close(l->app.service, true);
+    if (wait_until_idle(l, CANCEL_S)) pause_a_tick();
 }
 
 static void announce(const life *l) {
