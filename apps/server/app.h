@@ -11,6 +11,8 @@ typedef struct app {
     service *service;
     jobs *jobs;
     http_server *http;
+    struct admission *admission;
+    struct metrics *metrics;
     const char *data_dir, *spool_dir;
     double started;          /* clock_now */
     const bool *loading;     /* the first model is not there yet */

@@ -23,6 +23,7 @@ void models_release(models *list, model *chosen);
 void models_resolve(models *list, const char *name, char *id, size_t size);
 
 am_engine *model_engine(model *chosen);
+am_pool *model_pool(model *chosen);
 const char *model_id(const model *chosen);
 
 typedef struct model_state {
@@ -31,6 +32,7 @@ typedef struct model_state {
     int n_users;
     uint64_t n_bytes;     /* of weights in memory, or of files */
     double load_seconds;
+    am_pool_stats pool;   /* of loaded ones */
 } model_state;
 
 /* All that clients may name; an array of heap.h, the caller's. */

@@ -2,6 +2,7 @@
 #include "server/app.h"
 #include "server/route_jobs.h"
 #include "server/route_results.h"
+#include "server/route_metrics.h"
 #include "server/route_status.h"
 #include "server/route_transcribe.h"
 
@@ -12,6 +13,7 @@ const http_route routes[] = {
      "Health"},
     {"GET", "/models", 0, handle_models, "models that can be asked for", NULL, "Models"},
     {"GET", "/status", 0, handle_status, "machine, queue and totals", NULL, "Status"},
+    {"GET", "/metrics", HTTP_QUIET, handle_metrics, "figures for Prometheus", NULL, NULL},
     {"POST", "/transcribe", UPLOAD | HTTP_JSON, handle_transcribe, "transcribe a recording",
      "TranscribeRequest", "Transcription"},
 

@@ -11,7 +11,9 @@
 
 #include "common/heap.h"
 #include "common/report.h"
+#include "server/admission.h"
 #include "server/app.h"
+#include "server/metrics.h"
 #include "server/wall_clock.h"
 #include "server/server_log.h"
 #include "server/socket.h"
@@ -65,17 +67,10 @@ static void *load_models(void *context) {
     return NULL;
 }
 
-/* Before any body: what holds for all routes. */
-static bool admit(void *context, http_request *request) {
-    const app *a = context;
-    (void)a;
-    (void)request;
-    return true;
-}
-
 static void done(void *context, const http_request *request, int status, double seconds) {
-    (void)context;
+    const app *a = context;
     const http_route *route = http_matched(request);
+    metrics_count(a->metrics, route, status, seconds, http_n_received(request));
     if (route != NULL && (route->flags & HTTP_QUIET) != 0 && status < 400) return;
     log_request(http_id(request), http_peer(request), http_method(request), http_path(request),
                 status, seconds);
@@ -101,13 +96,13 @@ static am_status start_http(life *l, am_error *error) {
         .upload_bytes_max = (uint64_t)(opts->max_upload_mb * 1e6),
         .body_bytes_max = (uint64_t)64 << 20,
         .n_fields_max = 256,
-        .idle_s = 60,
-        .header_s = 20,
+        .idle_s = opts->client_timeout_s,
+        .header_s = opts->client_timeout_s,
         .spool_dir = l->spool_dir,
         .routes = routes,
         .n_routes = n_routes,
         .app = &l->app,
-        .admit = admit,
+        .admit = admission_check,
         .done = done,
     };
     return http_start(&http, &l->app.http, error);
@@ -125,6 +120,8 @@ static am_status start(life *l, am_error *error) {
     spool_clean(l->spool_dir);
     REPORT_TRY(service_new(opts, &l->app.service, error));
     REPORT_TRY(jobs_open(opts, l->app.service, &l->app.jobs, error));
+    REPORT_TRY(admission_new(opts, &l->app.admission, error));
+    REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(start_http(l, error));
     if (opts->watch != NULL) {
         REPORT_TRY(watch_start(opts, l->app.jobs, l->spool_dir, &l->watch, error));
@@ -147,7 +144,7 @@ static void drain(life *l) {
     http_stop_listening(l->app.http);
     while (clock_now() < until) {
         const service_stats stats = service_get_stats(l->app.service);
-        if (stats.n_active + stats.n_waiting == 0) break;
+        if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) break;
         pause_a_tick();
     }
     service_close(l->app.service, true);
@@ -188,6 +185,8 @@ int serve(const options *opts, bool (*stop)(void *), void *context) {
     watch_stop(&l->watch);
     http_stop(&l->app.http);
     jobs_free_all(&l->app.jobs);
+    metrics_free(&l->app.metrics);
+    admission_free(&l->app.admission);
     service_free(&l->app.service);
     heap_free(l->tls_cert);
     heap_free(l->tls_key);
