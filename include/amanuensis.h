@@ -397,6 +397,24 @@ AM_API double am_result_language_probability(const am_result *result); /**< 1 wh
 AM_API double am_result_duration(const am_result *result);       /**< seconds of audio read */
 AM_API am_task am_result_task(const am_result *result);
 AM_API const am_segment *am_result_segments(const am_result *result, size_t *n_segments);
+
+/** What a result tells beside its segments. */
+typedef struct am_result_info {
+    const char *language;    /**< code, or "" */
+    double language_probability;
+    double duration;         /**< seconds */
+    am_task task;
+} am_result_info;
+
+/**
+ * Makes a result of segments that were kept or edited, so that am_result_write takes them: all is
+ * copied, ids become 0, 1, … and text that is no UTF-8 is repaired. Times are taken as they are.
+ * E_LIMIT past 2^20 segments or 512 MiB, E_MEMORY.
+ */
+AM_API AM_CHECK_RESULT am_status am_result_from_segments(const am_segment *segments,
+                                                         size_t n_segments,
+                                                         const am_result_info *info,
+                                                         am_result **result, am_error *error);
 AM_API void am_result_free(am_result **result);
 
 /** English lower-case name of a language code ("en" -> "english"), or NULL. */

@@ -28,6 +28,7 @@ static const verb verbs[] = {
      VERB_TRANSCRIBE, verb_transcribe},
     {"serve", "", "transcribe for others: a server with a page, on port 9004", VERB_SERVE,
      verb_serve},
+    {"keys", "add|list|remove", "manage the API keys of the server", VERB_KEYS, verb_keys},
     {"pull", "NAME...", "fetch models", VERB_PULL, verb_pull},
     {"models", "", "list the models that can be pulled, and those installed", VERB_MODELS,
      verb_models},

@@ -9,6 +9,7 @@ int verb_pull(const options *opts);
 int verb_models(const options *opts);
 int verb_quantize(const options *opts);
 int verb_serve(const options *opts);
+int verb_keys(const options *opts);
 int verb_bench(const options *opts);
 
 #endif

@@ -196,6 +196,9 @@ const option_spec option_table[] = {
      .help = "a client that sends no headers or moves no byte for so long loses its connection"},
     {"drain_s", 0, OPTION_INT, VERB_SERVE, AT(drain_s), RANGE(0, 3600), .argument = "SECONDS",
      .help = "what is under way at SIGTERM may take this long"},
+    {"retention_days", 0, OPTION_REAL, VERB_SERVE, AT(retention_days), RANGE(0.00001, 100000),
+     NONE(0), .argument = "DAYS",
+     .help = "jobs that are over are removed after so long; None keeps them"},
 
     {"check", 0, OPTION_BOOL, VERB_QUANTIZE, AT(check), .argument = "BOOL",
      .help = "write nothing: read .amn files from end to end and compare their checksums"},

@@ -3,11 +3,13 @@
 #define AM_SERVER_APP_H
 
 #include "server/http.h"
+#include "server/jobs.h"
 #include "server/service.h"
 
 typedef struct app {
     const options *opts;
     service *service;
+    jobs *jobs;
     http_server *http;
     struct admission *admission;
     struct metrics *metrics;

@@ -53,6 +53,7 @@ static void *load_models(void *context) {
         if (status == AM_OK) models_release(list, chosen);
         at += n + (at[n] == ',' ? 1 : 0);
     }
+    if (status == AM_OK) status = jobs_run(l->app.jobs, &error);
     if (status != AM_OK) {
         snprintf(l->load_error, sizeof l->load_error, "%s: %s", am_status_message(error.status),
                  error.detail);
@@ -116,7 +117,8 @@ static am_status start(life *l, am_error *error) {
     REPORT_TRY(spool_make_folder(l->spool_dir, error));
     spool_clean(l->spool_dir);
     REPORT_TRY(service_new(opts, &l->app.service, error));
-    REPORT_TRY(admission_new(opts, &l->app.admission, error));
+    REPORT_TRY(jobs_open(opts, l->app.service, &l->app.jobs, error));
+    REPORT_TRY(admission_new(opts, jobs_store(l->app.jobs), &l->app.admission, error));
     REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(start_http(l, error));
     l->has_loader = pthread_create(&l->loader, NULL, load_models, l) == 0;
@@ -132,6 +134,7 @@ static void pause_a_tick(void) {
 static void drain(life *l) {
     const double until = clock_now() + l->app.opts->drain_s;
     service_close(l->app.service, false);
+    jobs_close(l->app.jobs);
     http_stop_listening(l->app.http);
     while (clock_now() < until) {
         const service_stats stats = service_get_stats(l->app.service);
@@ -176,6 +179,7 @@ int serve(const options *opts, bool (*stop)(void *), void *context) {
     http_stop(&l->app.http);
     metrics_free(&l->app.metrics);
     admission_free(&l->app.admission);
+    jobs_free_all(&l->app.jobs);
     service_free(&l->app.service);
     heap_free(l->tls_cert);
     heap_free(l->tls_key);
