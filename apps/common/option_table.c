@@ -199,6 +199,12 @@ const option_spec option_table[] = {
     {"retention_days", 0, OPTION_REAL, VERB_SERVE, AT(retention_days), RANGE(0.00001, 100000),
      NONE(0), .argument = "DAYS",
      .help = "jobs that are over are removed after so long; None keeps them"},
+    {"webhook_secret", 0, OPTION_TEXT, VERB_SERVE, AT(webhook_secret), .argument = "TEXT",
+     .help = "key that webhooks are signed with (HMAC-SHA256); better given as the variable"},
+    {"webhook_private", 0, OPTION_BOOL, VERB_SERVE, AT(webhook_private), .argument = "BOOL",
+     .help = "let webhooks go to addresses of this machine and of local networks"},
+    {"watch", 0, OPTION_TEXT, VERB_SERVE, AT(watch), .argument = "DIR",
+     .help = "recordings that appear in this folder become jobs"},
 
     {"check", 0, OPTION_BOOL, VERB_QUANTIZE, AT(check), .argument = "BOOL",
      .help = "write nothing: read .amn files from end to end and compare their checksums"},

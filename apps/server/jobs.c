@@ -127,6 +127,7 @@ am_status jobs_run(jobs *all, am_error *error) {
     all->threads = heap_new(((size_t)n_workers + 1) * sizeof *all->threads);
     if (all->threads == NULL) return report_fail(error, AM_E_MEMORY, "the jobs");
     for (int i = 0; i < n_workers; i++) REPORT_TRY(start_thread(all, jobs_worker, error));
+    REPORT_TRY(webhooks_start(all->opts, all->store, &all->webhooks, error));
     return all->opts->retention_days > 0 ? start_thread(all, expire, error) : AM_OK;
 }
 
@@ -143,6 +144,7 @@ void jobs_free_all(jobs **old) {
     if (all == NULL) return;
     if (all->n_threads > 0) jobs_close(all);
     for (int i = 0; i < all->n_threads; i++) pthread_join(all->threads[i], NULL);
+    webhooks_stop(&all->webhooks);
     heap_free(all->threads);
     events_free(&all->events);
     store_close(&all->store);
@@ -243,6 +245,7 @@ void jobs_tell(jobs *all, const job *j, const char *name) {
         events_publish(all->events, j->id, name != NULL ? name : job_status_name(j->status), text,
                        last);
     }
+    if (last && j->webhook != NULL && all->webhooks != NULL) webhooks_wake(all->webhooks);
     heap_free(text);
 }
 

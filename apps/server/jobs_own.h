@@ -6,6 +6,7 @@
 
 #include "common/heap.h"
 #include "server/jobs.h"
+#include "server/webhook.h"
 
 /* A job in the hands of a worker. All but what the worker alone uses is under the lock. */
 typedef struct running {
@@ -24,6 +25,7 @@ struct jobs {
     service *service;
     store *store;
     events *events;
+    webhooks *webhooks; /* once jobs run */
     char audio_dir[900];
     int lock_fd;
     pthread_mutex_t lock;

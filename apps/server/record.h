@@ -9,8 +9,6 @@
 
 #include "server/service.h"
 
-#define RECORD_BYTES_MAX ((size_t)64 << 20)
-
 /* *json: of heap.h. Of `w` the model and the time of processing are kept. */
 AM_CHECK_RESULT am_status record_write(const am_result *result, const work *w, char **json,
                                        am_error *error);
@@ -22,10 +20,11 @@ AM_CHECK_RESULT am_status record_read(const char *json, am_result **result, work
 /*
  * A transcript as a client sends it ({"segments": [{"start", "end", "text", "speaker",
  * "words"}]}), as a record with all else of `original`. E_ARG says which segment is wrong.
- * Words follow the text: where it was changed they are made anew, their times spread over the
- * changed stretch. *text (heap.h) is the plain one.
+ * Words follow the text: those that are still in it at its beginning and end keep their times,
+ * what was changed between them shares the time of what stood there. Without "words" they are
+ * the original's of that time; an empty list is none.
  */
-AM_CHECK_RESULT am_status record_edit(json_t *transcript, const char *original, char **json,
-                                      char **text, am_error *error);
+AM_CHECK_RESULT am_status record_edit(const json_t *transcript, const char *original, char **json,
+                                      am_error *error);
 
 #endif

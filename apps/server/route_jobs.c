@@ -9,6 +9,7 @@
 #include "common/heap.h"
 #include "common/report.h"
 #include "server/route_transcribe.h"
+#include "server/webhook.h"
 
 #define LIST_MAX 1000
 
@@ -119,6 +120,14 @@ static bool model_exists(const app *a, http_request *request, const call *c) {
     return false;
 }
 
+static bool webhook_allowed(const app *a, http_request *request, const call *c) {
+    const char *url = json_string_value(json_object_get(c->fields, "webhook_url"));
+    am_error error;
+    if (url == NULL || webhook_check(url, a->opts->webhook_private, &error) == AM_OK) return true;
+    http_fail(request, 400, NULL, "webhook_url", "%s", error.detail);
+    return false;
+}
+
 void handle_add_jobs(void *context, http_request *request) {
     const app *a = context;
     call c;
@@ -131,7 +140,7 @@ void handle_add_jobs(void *context, http_request *request) {
     new_job *news = heap_new(n * sizeof *news);
     if (news == NULL) {
         http_reply(request, 503, "application/json", NULL, 0);
-    } else if (model_exists(a, request, &c)) {
+    } else if (model_exists(a, request, &c) && webhook_allowed(a, request, &c)) {
         add_files(a, request, &c, news);
     }
     heap_free(news);
@@ -140,8 +149,8 @@ void handle_add_jobs(void *context, http_request *request) {
 
 /* ---- GET /jobs ----------------------------------------------------------------------------- */
 
-/* A number of the query; false when it has replied that it is none. */
-static bool query_int(http_request *request, const char *name, int least, int most, int *value) {
+bool jobs_query_int(http_request *request, const char *name, int least, int most,
+                    int *value) {
     const char *given = http_query(request, name);
     if (given == NULL || given[0] == '\0') return true;
     const size_t n = strlen(given);
@@ -168,8 +177,8 @@ static bool read_query(http_request *request, job_query *query) {
         }
         query->status = (int)status;
     }
-    return query_int(request, "limit", 0, LIST_MAX, &query->limit) &&
-           query_int(request, "offset", 0, 999999999, &query->offset);
+    return jobs_query_int(request, "limit", 0, LIST_MAX, &query->limit) &&
+           jobs_query_int(request, "offset", 0, 999999999, &query->offset);
 }
 
 void handle_list_jobs(void *context, http_request *request) {

@@ -16,6 +16,8 @@ void handle_job_audio(void *context, http_request *request);   /* GET /jobs/{id}
 
 /* Replies with an error of the store or the queue. */
 void jobs_fail(http_request *request, const am_error *error);
+/* A number of the query, left as it is when absent; false when it has replied that it is none. */
+bool jobs_query_int(http_request *request, const char *name, int least, int most, int *value);
 /* Replies with a job. */
 void jobs_reply(const app *a, http_request *request, int status, const char *id);
 

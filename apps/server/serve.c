@@ -18,6 +18,7 @@
 #include "server/server_log.h"
 #include "server/socket.h"
 #include "server/spool.h"
+#include "server/watch.h"
 
 #define PEM_MAX ((size_t)1 << 20)
 #define TICK_NANOSECONDS 200000000L
@@ -29,6 +30,7 @@ typedef struct life {
     bool loading;
     char *tls_cert, *tls_key;
     pthread_t loader;
+    watch *watch;
     bool has_loader;
 } life;
 
@@ -121,6 +123,9 @@ static am_status start(life *l, am_error *error) {
     REPORT_TRY(admission_new(opts, jobs_store(l->app.jobs), &l->app.admission, error));
     REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(start_http(l, error));
+    if (opts->watch != NULL) {
+        REPORT_TRY(watch_start(opts, l->app.jobs, l->spool_dir, &l->watch, error));
+    }
     l->has_loader = pthread_create(&l->loader, NULL, load_models, l) == 0;
     return l->has_loader ? AM_OK : report_fail(error, AM_E_SYSTEM, "no thread");
 }
@@ -133,6 +138,7 @@ static void pause_a_tick(void) {
 /* Waits for what is under way, at most so long; then it is cancelled. */
 static void drain(life *l) {
     const double until = clock_now() + l->app.opts->drain_s;
+    watch_stop(&l->watch);
     service_close(l->app.service, false);
     jobs_close(l->app.jobs);
     http_stop_listening(l->app.http);
@@ -176,6 +182,7 @@ int serve(const options *opts, bool (*stop)(void *), void *context) {
         code = report_error(NULL, &error);
     }
     if (l->has_loader) pthread_join(l->loader, NULL);
+    watch_stop(&l->watch);
     http_stop(&l->app.http);
     metrics_free(&l->app.metrics);
     admission_free(&l->app.admission);

@@ -140,14 +140,15 @@ AM_CHECK_RESULT am_status store_set_peaks(store *s, const char *id, const unsign
 
 typedef struct delivery {
     int64_t number;
-    int n_tries;
-    char *url, *body;
+    int n_tries; /* with this one */
+    char *job, *url, *body;
 } delivery;
 void delivery_clear(delivery *d);
 
-/* The one that is due for longest. *next_s: when none is due, seconds until one is, or -1. */
-AM_CHECK_RESULT am_status store_next_delivery(store *s, double now, delivery *due, bool *found,
-                                              double *next_s, am_error *error);
+/* The one that is due for longest, put off by `lease_s` in case whoever takes it dies. *next_s:
+ * when none is due, seconds until one is, or -1. */
+AM_CHECK_RESULT am_status store_take_delivery(store *s, double now, double lease_s, delivery *due,
+                                              bool *found, double *next_s, am_error *error);
 AM_CHECK_RESULT am_status store_put_off_delivery(store *s, int64_t number, double until,
                                                  am_error *error);
 AM_CHECK_RESULT am_status store_drop_delivery(store *s, int64_t number, am_error *error);

@@ -85,46 +85,60 @@ am_status store_set_peaks(store *s, const char *id, const unsigned char *peaks, 
 /* ---- Deliveries ---------------------------------------------------------------------------- */
 
 void delivery_clear(delivery *d) {
+    heap_free(d->job);
     heap_free(d->url);
     heap_free(d->body);
     *d = (delivery){0};
 }
 
 static am_status read_delivery(sql_rows *rows, delivery *d, am_error *error) {
-    *d = (delivery){sql_long(rows, 0), sql_int(rows, 2), heap_string(sql_text(rows, 3)),
-                    heap_string(sql_text(rows, 4))};
-    if (d->url != NULL && d->body != NULL) return AM_OK;
+    *d = (delivery){sql_long(rows, 0), sql_int(rows, 2) + 1, heap_string(sql_text(rows, 3)),
+                    heap_string(sql_text(rows, 4)), heap_string(sql_text(rows, 5))};
+    if (d->job != NULL && d->url != NULL && d->body != NULL) return AM_OK;
     delivery_clear(d);
     return report_fail(error, AM_E_MEMORY, "a delivery");
 }
 
-am_status store_next_delivery(store *s, double now, delivery *due, bool *found, double *next_s,
-                              am_error *error) {
+static am_status first_delivery(store *s, double now, delivery *due, bool *found, double *next_s,
+                                am_error *error) {
     sql_rows *rows = NULL;
     bool more = false;
+    REPORT_TRY(sql_select(s->db, error, &rows,
+                          "SELECT number, due, n_tries, job, url, body FROM deliveries "
+                          "ORDER BY due, number LIMIT 1", ""));
+    am_status status = sql_next(s->db, rows, &more, error);
+    if (status == AM_OK && more) {
+        *next_s = sql_real(rows, 1, 0) - now;
+        *found = *next_s <= 0;
+        if (*found) status = read_delivery(rows, due, error);
+    }
+    sql_end(rows);
+    return status;
+}
+
+am_status store_take_delivery(store *s, double now, double lease_s, delivery *due, bool *found,
+                              double *next_s, am_error *error) {
     *found = false;
     *next_s = -1;
     pthread_mutex_lock(&s->lock);
-    am_status status = sql_select(s->db, error, &rows,
-                                  "SELECT number, due, n_tries, url, body FROM deliveries "
-                                  "ORDER BY due, number LIMIT 1", "");
-    if (status == AM_OK) status = sql_next(s->db, rows, &more, error);
-    if (status == AM_OK && more) {
-        const double left = sql_real(rows, 1, 0) - now;
-        *found = left <= 0;
-        *next_s = left;
-        if (*found) status = read_delivery(rows, due, error);
+    am_status status = first_delivery(s, now, due, found, next_s, error);
+    if (status == AM_OK && *found) {
+        status = sql_run(s->db, error, "UPDATE deliveries SET due = ?, n_tries = n_tries + 1 "
+                         "WHERE number = ?", "dl", now + lease_s, due->number);
     }
-    if (rows != NULL) sql_end(rows);
     pthread_mutex_unlock(&s->lock);
+    if (status != AM_OK) {
+        delivery_clear(due);
+        *found = false;
+    }
     return status;
 }
 
 am_status store_put_off_delivery(store *s, int64_t number, double until, am_error *error) {
     pthread_mutex_lock(&s->lock);
     const am_status status =
-        sql_run(s->db, error, "UPDATE deliveries SET due = ?, n_tries = n_tries + 1 WHERE "
-                "number = ?", "dl", until, number);
+        sql_run(s->db, error, "UPDATE deliveries SET due = ? WHERE number = ?", "dl", until,
+                number);
     pthread_mutex_unlock(&s->lock);
     return status;
 }

@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -37,10 +38,8 @@ def silence(seconds=1.0, rate=16000):
     period = b"".join(((i * 37) % 200 - 100).to_bytes(2, "little", signed=True)
                       for i in range(200))
     data = (period * (n // 200 + 1))[:2 * n]
-    head = b"RIFF" + (36 + len(data)).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-    head += (1).to_bytes(2, "little") * 2 + rate.to_bytes(4, "little")
-    head += (rate * 2).to_bytes(4, "little") + (2).to_bytes(2, "little") + (16).to_bytes(2, "little")
-    return head + b"data" + len(data).to_bytes(4, "little") + data
+    return struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVEfmt ", 16, 1, 1, rate,
+                       2 * rate, 2, 16, b"data", len(data)) + data
 
 
 def part(name, value, filename=None):
@@ -397,9 +396,10 @@ def malformed_requests():
         answer = ask(server, both)
         expect((answer.status, answer.headers.get("connection", "").lower()), (400, "close"),
                "two lengths")
-        for data in [b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n",
-                     head("POST", "/transcribe", "-1", TYPE), head("POST", "/transcribe", "9" * 30, TYPE),
-                     head("POST", "/transcribe", None, TYPE, Transfer_Encoding="chunked") + b"zz\r\n",
+        chunked = head("POST", "/transcribe", None, TYPE, Transfer_Encoding="chunked")
+        for data in [b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01",
+                     b"GET / HTTP/9.9\r\n\r\n", head("POST", "/transcribe", "-1", TYPE),
+                     head("POST", "/transcribe", "9" * 30, TYPE), chunked + b"zz\r\n",
                      b"GET /health HTTP/1.1\r\nHost: localhost\r\n : x\r\n\r\n"]:
             with connect(server, 5) as connection:
                 connection.sendall(data)
@@ -415,7 +415,8 @@ def malformed_requests():
 def methods():
     """HEAD, OPTIONS, unknown ones, wrong ones."""
     with Watched(PROGRAM) as server:
-        whole, bare = ask(server, head("GET", "/models")), ask(server, head("HEAD", "/models"), body=False)
+        whole = ask(server, head("GET", "/models"))
+        bare = ask(server, head("HEAD", "/models"), body=False)
         expect((bare.status, bare.headers["content-length"]),
                (200, whole.headers["content-length"]), "HEAD")
         options = ask(server, head("OPTIONS", "/models"))
@@ -448,8 +449,8 @@ def pipelined():
 
 def drain():
     """SIGTERM: what is under way ends well, new work is refused, the program ends with 0."""
-    with Watched(PROGRAM, threads=1, drain_s=120) as server, connect(server, 300) as busy, \
-            connect(server) as idle:
+    with Watched(PROGRAM, threads=1, drain_s=120) as server, \
+            connect(server, 300) as busy, connect(server) as idle:
         idle.sendall(head("GET", "/health"))
         expect(Answer(idle).status, 200, "before")
         body = work(60)
@@ -498,7 +499,8 @@ def port_taken():
     """A clear line and an exit code."""
     with Watched(PROGRAM) as server, tempfile.TemporaryDirectory() as data:
         other = subprocess.run(
-            [PROGRAM, "serve", "--port", str(server.port), "--data_dir", data, "--model", str(harness.english_model())],
+            [PROGRAM, "serve", "--port", str(server.port), "--data_dir", data,
+             "--model", str(harness.english_model())],
             capture_output=True, text=True, timeout=60, check=False)
         expect(other.returncode, 4, "exit code")
         if f"port {server.port}" not in other.stderr or "in use" not in other.stderr:
