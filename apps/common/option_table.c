@@ -220,8 +220,9 @@ const option_spec option_table[] = {
              "without files that alone"},
     {"json", 0, OPTION_BOOL, VERB_BENCH, AT(json), .argument = "BOOL",
      .help = "print one JSON object"},
-    {"man", 0, OPTION_BOOL, VERB_HELP, AT(man), .argument = "BOOL",
-     .help = "print the options as a section of a manual page"},
+    {"as", 0, OPTION_CHOICE, VERB_HELP, AT(form), .choices = "text|man|conf|bash|zsh|fish",
+     .help = "print the options as text, a section of a manual page, a configuration file, or "
+             "completions of a shell"},
     {"help", 'h', OPTION_BOOL, VERB_ALL, AT(help), .argument = "BOOL",
      .help = "show this help and end"},
 };

@@ -120,9 +120,9 @@ static am_status start(life *l, am_error *error) {
     REPORT_TRY(spool_make_folder(l->spool_dir, error));
     spool_clean(l->spool_dir);
     REPORT_TRY(service_new(opts, &l->app.service, error));
-    REPORT_TRY(admission_new(opts, &l->app.admission, error));
-    REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(jobs_open(opts, l->app.service, &l->app.jobs, error));
+    REPORT_TRY(admission_new(opts, jobs_store(l->app.jobs), &l->app.admission, error));
+    REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(start_http(l, error));
     if (opts->watch != NULL) {
         REPORT_TRY(watch_start(opts, l->app.jobs, l->spool_dir, &l->watch, error));
