@@ -11,7 +11,8 @@ program := $(BUILD)/amanuensis
 sources := $(shell find src apps include tests -name '*.[ch]' 2>/dev/null)
 
 .DEFAULT_GOAL := build
-.PHONY: build setup pull run test test_model full sanitize sanitize_recordings tsan bench install
+.PHONY: build setup pull run test test_model page_test full sanitize sanitize_recordings
+.PHONY: tsan bench install
 .PHONY: format tidy lint clean
 
 build: $(BUILD)/build.ninja
@@ -40,6 +41,13 @@ test full: setup
 	@$(MAKE) --no-print-directory test_model
 	AMANUENSIS_MODELS=$(abspath $(BUILD)/models) \
 		python3 tools/run_tests.py $(BUILD) --setup $(if $(filter full,$@),full,quick)
+
+# The web page in headless Chromium, which is too big to be installed for `make test`.
+page_test: setup
+	@sh tools/setup.sh tools/packages-page.txt
+	@$(MAKE) --no-print-directory test_model
+	AMANUENSIS_MODELS=$(abspath $(BUILD)/models) \
+		python3 tests/page/test_page.py $(program) --shots $(BUILD)/shots
 
 test_model: build
 	$(program) pull $(MODEL) --model_dir $(BUILD)/models \

@@ -36,12 +36,15 @@ except ImportError:
 class Server:
     """`amanuensis serve` on a free port, with data of its own that go when it ends."""
 
-    def __init__(self, program, model, arguments=()):
+    def __init__(self, program, model, with_key=False):
         self.folder = tempfile.TemporaryDirectory()
+        self.key = subprocess.run(
+            [program, "keys", "add", "page", "--data_dir", self.folder.name], text=True,
+            check=True, capture_output=True).stdout.strip() if with_key else None
         self.log = open(Path(self.folder.name, "log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [program, "serve", "--model", model, "--port", "0", "--data_dir", self.folder.name,
-             *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True)
+            [program, "serve", "--model", model, "--port", "0", "--data_dir", self.folder.name],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         found = re.search(r"http://localhost:\d+", line)
         if not found:

@@ -89,12 +89,14 @@ def modules(page):
         check(alignment([], ['a']), []);
         check([-1, 0, 1.5, 9].map((t) => lastBegun([{start: 0}, {start: 1}], t)), [-1, 0, 1, 1]);
 
-        const japanese = new Transcript({segments: [{start: 0, end: 2, text: '今日は', speaker: null,
+        const japanese = new Transcript({segments: [{
+            start: 0, end: 2, text: '今日は', speaker: null,
             words: [word('今日', 0, 1), word('は', 1, 2)]}]});
         japanese.setText(0, '今日は晴れ');
         check(japanese.segments[0].text, '今日は晴れ');
 
-        const stream = 'event: a\r\ndata: {"x":\r\ndata: 1}\r\n\r\n: ping\n\nevent: b\ndata: é\n\n';
+        const stream = 'event: a\r\ndata: {"x":\r\ndata: 1}\r\n\r\n: ping\n\n'
+            + 'event: b\ndata: é\n\n';
         for (let cut = 0; cut <= stream.length; cut++) {
             const seen = [];
             const push = eventParser((type, data) => seen.push([type, data]));
@@ -290,16 +292,20 @@ def progress_and_cancel(page):
     page.wait("document.querySelector('.row.cancelled')", what="the cancelled one")
     page.click(".row.running a")
     page.wait("location.hash.startsWith('#/j')")
-    seen = []
+    seen, spoken = [], set()
     end = time.monotonic() + 300
     while not page.all("#job-bar:not([hidden])") and time.monotonic() < end:
         value = page.run("return document.querySelector('#job-state .progress')?.ariaValueNow")
         if value and int(value) not in seen:
             seen.append(int(value))
+            spoken.update(page.run("return [...document.querySelectorAll('.seg-text')]"
+                                   ".map((x) => x.textContent)"))
             if int(value) > 20 and page.all(".seg") and not (page.shots / "running.png").exists():
                 page.shot("running")
     assert len([value for value in seen if 0 < value < 100]) >= 2, f"progress was {seen}"
     equal(seen, sorted(seen))
+    assert spoken, "no text came while it ran"
+    assert all(" " in text.strip() for text in spoken if len(text) > 30), spoken
     page.wait("document.querySelectorAll('.seg').length > 20", 60)
     page.open()
     page.wait("document.querySelector('.row.cancelled')")
@@ -487,6 +493,34 @@ TESTS = (modules, upload_and_read, seek, edit, speakers, find, export, doubts, o
          long_transcript)
 
 
+def with_key(page, program, model):
+    """A server with keys: the page asks for one, and everything goes with it."""
+    server = Server(program, model, with_key=True)
+    try:
+        page.url = server.url
+        page.driver.get(server.url)
+        page.wait("document.querySelector('#key-dialog').open")
+        page.shot("key")
+        page.keys("wrong", Keys.ENTER)
+        page.wait("document.querySelector('#key-dialog').open"
+                  " && document.querySelector('#key-text').value === 'wrong'", what="another try")
+        page.keys(Keys.CONTROL + "a", server.key, Keys.ENTER)
+        page.wait("document.querySelector('#f-model option')", what="the models")
+        page.one("#files").send_keys(str(SPEECH))
+        page.wait("document.querySelector('.w')", 120)
+        page.wait("document.querySelector('#audio').readyState > 0", what="the recording")
+        page.all(".w")[5].click()
+        page.wait("document.querySelector('.w.now')")
+        page.click("#export-button")
+        page.menu("Plain text")
+        assert "country" in page.downloaded(".txt").read_text(encoding="utf-8")
+        refused = [line for line in page.complaints() if "401" not in line]
+        assert not refused, refused
+    finally:
+        page.driver.get("about:blank")
+        server.stop()
+
+
 def run(page, only):
     """Runs the tests in order, on one page; a console that speaks is a failure of its test."""
     failed = 0
@@ -522,7 +556,9 @@ def main():
     if arguments.program and not arguments.url:
         known = subprocess.run([arguments.program, "models"], capture_output=True, text=True,
                                check=False).stdout
-        if arguments.model not in known and not Path(arguments.model).exists():
+        installed = any(line.startswith(f"{arguments.model} ") and os.sep in line.split()[-1]
+                        for line in known.splitlines())
+        if not installed and not Path(arguments.model).exists():
             skip(f"the page in a browser: the model {arguments.model} is not installed")
     with tempfile.TemporaryDirectory() as downloads:
         server = None if arguments.url else Server(arguments.program, arguments.model)
@@ -530,8 +566,14 @@ def main():
         try:
             page = Browser(arguments.url or server.url, Path(downloads), arguments.shots.resolve())
             failed = run(page, arguments.only)
+            if arguments.program and (not arguments.only or "with_key" in arguments.only):
+                for old in Path(downloads).iterdir():
+                    old.unlink()
+                with_key(page, arguments.program, arguments.model)
+                print("ok: with_key")
             if failed and server:
-                print(server.errors()[-4000:])
+                print("\n".join(line for line in server.errors().splitlines()
+                                if " info " not in line)[-4000:])
         finally:
             if page:
                 page.quit()

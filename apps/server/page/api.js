@@ -108,7 +108,8 @@ function uploadOnce(file, name, fields, progress, signal) {
             settle(value);
         };
         xhr.open('POST', '/jobs');
-        for (const [header, value] of Object.entries(headers())) xhr.setRequestHeader(header, value);
+        for (const [header, value] of Object.entries(headers()))
+            xhr.setRequestHeader(header, value);
         xhr.upload.onprogress = (event) => progress(event.loaded / (event.total || 1));
         xhr.onload = () => {
             if (xhr.status < 200 || xhr.status > 299) {

@@ -41,7 +41,7 @@ async function route() {
 function showTitle() {
     const running = jobs.activeJobs().find((job) => job.status === 'running');
     const name = view.id && jobs.jobOf(view.id)?.name;
-    const progress = running && running.progress > 0 ? `${Math.floor(running.progress * 100)} % · ` : '';
+    const progress = running?.progress > 0 ? `${Math.floor(running.progress * 100)} % · ` : '';
     document.title = `${progress}${name ? `${name} · ` : ''}amanuensis`;
 }
 
@@ -177,7 +177,7 @@ function shortcutTable() {
             {keys: ['Enter', 'e'], shown: 'Enter', what: 'Edit the segment, or double-click a word',
              run: () => view.onSegment('edit'), when: reading},
             {keys: [], shown: 'Enter', what: 'While editing: split at the caret'},
-            {keys: [], shown: 'Backspace', what: 'At the start of a text: merge with the one before'},
+            {keys: [], shown: 'Backspace', what: 'At the start: merge with the one before'},
             {keys: [], shown: 'Esc', what: 'Done editing'},
             {keys: ['s'], shown: 'S', what: 'Split', run: () => view.onSegment('split'),
              when: reading},

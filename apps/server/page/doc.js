@@ -136,7 +136,7 @@ export class Transcript {
 /* ---- Segments ------------------------------------------------------------------------------ */
 
 /* What the server sends, made whole: words may be absent (null or none), speakers null. */
-function clean(segment) {
+export function clean(segment) {
     const words = segment.words || [];
     const speaker = segment.speaker ?? null;
     const bare = {...segment, speaker};
@@ -169,8 +169,10 @@ function spaced(words, before) {
     return [{...words[0], word: ` ${words[0].word}`}, ...words.slice(1)];
 }
 
-const usesSpaces = (words) =>
-    words.length < 2 || words.filter((word) => /^\s/.test(word.word)).length * 2 >= words.length - 1;
+function usesSpaces(words) {
+    const apart = words.filter((word) => /^\s/.test(word.word)).length;
+    return words.length < 2 || apart * 2 >= words.length - 1;
+}
 
 /* Text into words that carry their space, or, in writing without spaces, those of the locale. */
 function pieces(text, space) {

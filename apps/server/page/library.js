@@ -56,7 +56,10 @@ function draw() {
     const root = $('#library-list');
     const focus = document.activeElement?.closest?.('.row')?.dataset.id;
     const parts = [];
-    const active = query ? [] : [...jobs.allUploads(), ...jobs.activeJobs()];
+    const refused = jobs.allUploads().filter((one) => one.status === 'failed');
+    const sending = jobs.allUploads().filter((one) => one.status !== 'failed');
+    const active = query ? [] : [...sending, ...jobs.activeJobs()];
+    if (refused.length) parts.push(...group('Not sent', refused));
     if (active.length) parts.push(...group('In progress', active));
     const rest = jobs.listedJobs().filter((job) => query || !jobs.ACTIVE.has(job.status));
     if (query) {
@@ -74,7 +77,8 @@ function draw() {
     else if (!parts.length && !loading) parts.push(emptyNote());
     root.replaceChildren(...parts);
     $('#load-more').hidden = ids.length >= total;
-    if (focus) root.querySelector(`.row[data-id="${CSS.escape(focus)}"] a`)?.focus({preventScroll: true});
+    if (!focus) return;
+    root.querySelector(`.row[data-id="${CSS.escape(focus)}"] a`)?.focus({preventScroll: true});
 }
 
 const emptyNote = () => h('p', {class: 'library-note'}, 'Your recordings will be listed here.');
@@ -112,7 +116,8 @@ function uploadRow(one) {
     const line = {
         waiting: 'Will be sent next', held: `The queue is full; trying again soon`,
         sending: `Sending, ${Math.floor(one.sent * 100)} % of ${bytes(one.bytes)}`,
-        failed: one.error?.message,
+        /* The name stands above already. */
+        failed: one.error?.message.replace(`${one.name}: `, ''),
     }[one.status];
     const bad = one.status === 'failed';
     const made = h('li', {class: 'row uploading', data: {id: one.id}},
@@ -130,7 +135,8 @@ function jobRow(job) {
     const active = jobs.ACTIVE.has(job.status), over = job.status === 'failed'
         || job.status === 'cancelled';
     const query = jobs.listed().query;
-    const address = `#/${encodeURIComponent(job.id)}${query ? `?q=${encodeURIComponent(query)}` : ''}`;
+    const searched = query ? `?q=${encodeURIComponent(query)}` : '';
+    const address = `#/${encodeURIComponent(job.id)}${searched}`;
     const link = h('a', {class: 'row-main', href: address,
                          'aria-current': job.id === openId ? 'page' : null},
         h('span', {class: 'row-name'}, job.name),

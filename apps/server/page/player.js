@@ -151,9 +151,12 @@ export class Player {
         audio.addEventListener('seeked', () => this.#tell());
         audio.addEventListener('timeupdate', () => { if (!this.frame) this.#tell(); });
         audio.addEventListener('loadedmetadata', () => {
-            if (Number.isFinite(audio.duration) && !this.duration) this.#setDuration(audio.duration);
+            if (!this.duration && Number.isFinite(audio.duration))
+                this.#setDuration(audio.duration);
         });
-        audio.addEventListener('error', () => { if (audio.getAttribute('src')) this.#cannotPlay(); });
+        audio.addEventListener('error', () => {
+            if (audio.getAttribute('src')) this.#cannotPlay();
+        });
     }
 
     #tell() {
@@ -200,12 +203,12 @@ export class Player {
         const scale = devicePixelRatio || 1;
         const width = wave.clientWidth, height = wave.clientHeight;
         if (!width || !height) return;
-        if (wave.width !== Math.round(width * scale) || wave.height !== Math.round(height * scale)) {
-            wave.width = Math.round(width * scale);
-            wave.height = Math.round(height * scale);
-        }
+        const [columns, rows] = [Math.round(width * scale), Math.round(height * scale)];
+        if (wave.width !== columns) wave.width = columns;
+        if (wave.height !== rows) wave.height = rows;
         const style = getComputedStyle(wave);
-        const heard = style.getPropertyValue('--wave-heard'), rest = style.getPropertyValue('--wave');
+        const heard = style.getPropertyValue('--wave-heard');
+        const rest = style.getPropertyValue('--wave');
         const context = wave.getContext('2d');
         context.setTransform(scale, 0, 0, scale, 0, 0);
         context.clearRect(0, 0, width, height);

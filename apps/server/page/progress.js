@@ -13,7 +13,8 @@ export function progressLine(job) {
 
 export function progressBar(job) {
     const value = Math.max(0, Math.min(1, job.progress || 0));
-    const bar = h('div', {class: 'progress', role: 'progressbar', 'aria-label': `Progress of ${job.name}`,
+    const bar = h('div', {class: 'progress', role: 'progressbar',
+                          'aria-label': `Progress of ${job.name}`,
                           'aria-valuemin': 0, 'aria-valuemax': 100,
                           'aria-valuenow': Math.round(value * 100)});
     const fill = h('span', {class: 'progress-fill'});

@@ -7,6 +7,11 @@ import {$, ask, clock, icon, toast} from './dom.js';
 const TYPES = ['audio/webm;codecs=opus', 'audio/mp4', 'audio/ogg;codecs=opus'];
 const SLICE_MS = 1000;   /* the browser hands over what it has this often */
 const METER_MS = 50;
+const REFUSALS = {
+    NotFoundError: 'No microphone was found.',
+    NotAllowedError: 'The browser may not use the microphone. It can be allowed in the settings of '
+        + 'this page.',
+};
 
 export class Recorder {
     /* `done(blob, name)` with the finished recording. */
@@ -33,16 +38,16 @@ export class Recorder {
             }});
         } catch (error) {
             this.active = false;
-            toast(error.name === 'NotFoundError' ? 'No microphone was found.'
-                : error.name === 'NotAllowedError' ? 'The browser may not use the microphone. It can '
-                    + 'be allowed in the settings of this page.'
-                    : `The microphone cannot be used: ${error.message}`, {bad: true});
+            toast(REFUSALS[error.name] || `The microphone cannot be used: ${error.message}`,
+                  {bad: true});
             return;
         }
         const type = TYPES.find((one) => MediaRecorder.isTypeSupported(one));
         this.parts = [];
         this.recorder = new MediaRecorder(this.stream, type ? {mimeType: type} : {});
-        this.recorder.ondataavailable = (event) => { if (event.data.size) this.parts.push(event.data); };
+        this.recorder.ondataavailable = (event) => {
+            if (event.data.size) this.parts.push(event.data);
+        };
         /* The microphone may be pulled out: what was said until then is kept. */
         this.stream.getAudioTracks()[0].onended = () => this.#finish(true);
         this.recorder.start(SLICE_MS);
@@ -68,13 +73,14 @@ export class Recorder {
     }
 
     async #discard() {
-        if (this.#milliseconds() > 5000
-            && !await ask('Discard the recording?', 'What was said is gone then.', 'Discard')) return;
-        this.#finish(false);
+        const short = this.#milliseconds() < 5000;
+        if (short || await ask('Discard the recording?', 'What was said is gone then.', 'Discard'))
+            this.#finish(false);
     }
 
     #milliseconds() {
-        return this.heard + (this.recorder?.state === 'recording' ? performance.now() - this.since : 0);
+        const running = this.recorder?.state === 'recording';
+        return this.heard + (running ? performance.now() - this.since : 0);
     }
 
     #finish(keep) {
@@ -144,7 +150,7 @@ function drawLevels(canvas, levels) {
 }
 
 function fileName(type) {
-    const extension = {'audio/webm': 'webm', 'audio/mp4': 'm4a', 'audio/ogg': 'ogg'}[type] || 'webm';
+    const extension = {'audio/mp4': 'm4a', 'audio/ogg': 'ogg'}[type] || 'webm';
     const now = new Date(), two = (n) => String(n).padStart(2, '0');
     return `Recording ${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())} `
         + `${two(now.getHours())}.${two(now.getMinutes())}.${extension}`;

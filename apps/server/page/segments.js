@@ -79,7 +79,7 @@ export class SegmentList {
         gone.forEach((chunk) => { this.watch.unobserve(chunk.element); chunk.element.remove(); });
         fresh.forEach((chunk) => this.root.insertBefore(chunk.element, anchor));
         this.chunks.splice(first, gone.length, ...fresh);
-        for (let i = first + fresh.length; i < this.chunks.length; i++) this.chunks[i].from += grown;
+        for (const later of this.chunks.slice(first + fresh.length)) later.from += grown;
         if (grown) this.#renumber(first + fresh.length);
         if (wasShown) fresh.slice(0, 3).forEach((chunk) => this.#show(chunk));
         fresh.forEach((chunk) => this.watch.observe(chunk.element));
@@ -95,7 +95,8 @@ export class SegmentList {
     }
 
     #newChunk(from, n) {
-        const chunk = {from, n, shown: false, element: h('div', {class: 'chunk', role: 'presentation'})};
+        const element = h('div', {class: 'chunk', role: 'presentation'});
+        const chunk = {from, n, shown: false, element};
         chunk.element.chunk = chunk;
         chunk.element.style.height = `${this.#guessHeight(from, n)}px`;
         return chunk;
@@ -162,7 +163,8 @@ export class SegmentList {
         if (this.editable) {
             row.append(h('div', {class: 'seg-tools'},
                 h('button', {class: 'icon-button seg-edit', type: 'button', tabindex: '-1',
-                             'aria-label': 'Edit this segment', title: 'Edit (Enter)'}, icon('edit')),
+                             'aria-label': 'Edit this segment', title: 'Edit (Enter)'},
+                  icon('edit')),
                 h('button', {class: 'icon-button seg-more', type: 'button', tabindex: '-1',
                              'aria-label': 'More for this segment', 'aria-haspopup': 'menu'},
                   icon('more'))));
@@ -242,7 +244,7 @@ export class SegmentList {
     }
 
     #light() {
-        for (const lit of this.root.querySelectorAll('.w.now, .seg.now')) lit.classList.remove('now');
+        for (const lit of this.root.querySelectorAll('.now')) lit.classList.remove('now');
         const [i, w] = this.current;
         const chunk = i < 0 ? null : this.#chunkOf(i);
         if (!chunk?.shown) return;

@@ -13,7 +13,7 @@ export function speakerMenu(host, i, button) {
         host.list.focus(i, {scroll: false});
     };
     const everywhere = (name) => {
-        if (name && doc.renameSpeakers(new Map([[mine, name]]))) host.apply();
+        if (name) host.renameSpeakers(new Map([[mine, name]]));
         host.list.focus(i, {scroll: false});
     };
     const known = [...doc.speakers().keys()];
@@ -64,5 +64,5 @@ export async function editSpeakers(host) {
     const names = new Map();
     for (const input of $('#speaker-rows').querySelectorAll('input'))
         names.set(input.dataset.speaker, input.value.trim() || null);
-    if (host.doc.renameSpeakers(names)) host.apply();
+    host.renameSpeakers(names);
 }

@@ -5,7 +5,7 @@
  */
 import {getJson, sendJson} from './api.js';
 import {isDoubtful, SegmentList} from './segments.js';
-import {Transcript} from './doc.js';
+import {clean, Transcript} from './doc.js';
 import {$, announce, ask, clock, complain, h, icon, languageName, openMenu, remember,
         remembered, toast} from './dom.js';
 import {edit, finish, isEditing, mergeSegment, segmentMenu, splitSegment} from './editing.js';
@@ -130,7 +130,8 @@ export class JobView {
         } else {
             const why = job.status === 'failed' ? job.error?.message || 'It failed.'
                 : 'This transcription was cancelled.';
-            parts.push(h('p', {class: job.status === 'failed' ? 'state-line bad' : 'state-line'}, why),
+            const bad = job.status === 'failed' ? ' bad' : '';
+            parts.push(h('p', {class: `state-line${bad}`}, why),
                        h('button', {class: 'button small', type: 'button',
                                     onclick: () => jobs.retry(job.id).catch(complain)},
                          icon('retry'), 'Try again'),
@@ -155,13 +156,9 @@ export class JobView {
     }
 
     #showLive() {
-        const segments = jobs.liveSegments(this.id).map((segment) => ({
-            ...segment, speaker: segment.speaker ?? null,
-            words: segment.words?.length ? segment.words
-                : [{word: segment.text, start: segment.start, end: segment.end, probability: null}],
-        }));
         /* Those that are shown already keep their objects, so that only new ones are drawn. */
-        this.list.update(this.list.segments.concat(segments.slice(this.list.segments.length)));
+        const fresh = jobs.liveSegments(this.id).slice(this.list.segments.length).map(clean);
+        this.list.update(this.list.segments.concat(fresh));
         const {lastElementChild: last} = $('#segments');
         if (this.follow && Date.now() - this.scrolledAt > SCROLL_REST_MS)
             last?.scrollIntoView({block: 'end'});
@@ -282,7 +279,8 @@ export class JobView {
         if (!this.doc) return;
         const moved = this.list.lightAt(time);
         if (moved && this.follow && this.player.playing && !isEditing()
-            && Date.now() - this.scrolledAt > SCROLL_REST_MS) this.list.reveal(this.list.current[0]);
+            && Date.now() - this.scrolledAt > SCROLL_REST_MS)
+            this.list.reveal(this.list.current[0]);
     }
 
     playFrom(i, word = 0) {
@@ -304,7 +302,8 @@ export class JobView {
 
     stepSegment(by) {
         const inText = $('#segments').contains(document.activeElement);
-        const from = inText ? this.list.focused : Math.max(0, this.list.current[0]) - (by > 0 ? 1 : 0);
+        const spoken = Math.max(0, this.list.current[0]);
+        const from = inText ? this.list.focused : by > 0 ? spoken - 1 : spoken;
         const to = Math.max(0, Math.min(this.doc.segments.length - 1, from + by));
         this.list.focus(to);
         if (!this.player.playing) this.player.seek(this.doc.segments[to].start);
@@ -405,6 +404,14 @@ export class JobView {
         jobs.remove(job.id).catch(complain);
     }
 
+    /* Renames and merges speakers; a new name keeps the old one's colour. */
+    renameSpeakers(names) {
+        if (!this.doc.renameSpeakers(names)) return;
+        for (const [old, name] of names)
+            if (name !== null && !this.colours.has(name)) this.colours.set(name, this.colour(old));
+        this.apply();
+    }
+
     /* The number of a speaker's colour: as long as the job is open, the same. */
     colour(name) {
         if (!this.colours.has(name)) this.colours.set(name, this.colours.size % COLOURS + 1);
@@ -440,7 +447,8 @@ export class JobView {
         if (!row || !this.doc) return;
         const i = Number(row.dataset.i);
         const on = (selector) => event.target.closest(selector);
-        if (on('.w')) this.player.seek(this.doc.segments[i].words[on('.w').dataset.w].start + 0.001);
+        if (on('.w'))
+            this.player.seek(this.doc.segments[i].words[on('.w').dataset.w].start + 0.001);
         else if (on('.seg-time')) this.playFrom(i);
         else if (on('.who')) speakerMenu(this, i, on('.who'));
         else if (on('.seg-edit')) edit(this, i);
