@@ -26,7 +26,7 @@ const verb verbs[] = {
     {"pull", "NAME...", "fetch models", VERB_PULL, verb_pull},
     {"models", "", "list the models that can be pulled, and those installed", VERB_MODELS,
      verb_models},
-    {"quantize", "IN OUT.amn", "write a model as 8-bit weights that load in an instant",
+    {"quantize", "IN OUT.amn", "write a model as 8- or 4-bit weights that load in an instant",
      VERB_QUANTIZE, verb_quantize},
     {"bench", "FILE...", "measure the time of each stage", VERB_BENCH, verb_bench},
     {"help", "[VERB]", "explain a verb and its options", VERB_HELP, verb_help},

@@ -96,6 +96,7 @@ typedef struct options {
     bool webhook_private;
     const char *watch;
 
+    int four_bits; /* of quantize: 1 = int4 */
     bool check;
     int repeat;
     bool roofline;

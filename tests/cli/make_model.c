@@ -16,9 +16,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     const int n_vocab = multilingual ? 51865 : 51864;
-    const am_dims dims = {.n_mels = 80, .n_vocab = n_vocab, .d_model = 64, .n_heads = 1, .d_ff = 256,
-                          .n_encoder_layers = 1, .n_decoder_layers = 1, .n_audio_ctx = 1500,
-                          .n_text_ctx = 448};
+    const am_dims dims = {.n_mels = 80, .n_vocab = n_vocab, .d_model = 64, .n_heads = 1,
+                          .d_ff = 256, .n_encoder_layers = 1, .n_decoder_layers = 1,
+                          .n_audio_ctx = 1500, .n_text_ctx = 448};
     const weights w = weights_random(&dims, 1);
     weights_write_ct2(&w, AM_DTYPE_F16, argv[1]);
     return 0;

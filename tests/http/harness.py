@@ -101,6 +101,7 @@ class Server:
         self.program = str(program)
         self.expect_exit = expect_exit
         self.errors = []
+        self.told = False
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -133,8 +134,14 @@ class Server:
                 raise RuntimeError(f"not ready: {b''.join(self.errors).decode()}")
             time.sleep(0.05)
 
+    def tell_to_stop(self):
+        """Once: a second signal ends the server at once."""
+        if not self.told:
+            self.process.terminate()
+        self.told = True
+
     def __exit__(self, kind, *_):
-        self.process.terminate()
+        self.tell_to_stop()
         try:
             code = self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
