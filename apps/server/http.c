@@ -671,6 +671,10 @@ static am_status start_daemon(http_server *server, am_error *error) {
     heap_free(tls[0].ptr_value);
     heap_free(tls[1].ptr_value);
     if (server->daemon != NULL) return AM_OK;
+    if (errno == EADDRINUSE) {
+        return report_fail(error, AM_E_IO, "port %d of %s is in use by another program; --port "
+                           "takes another", options->port, options->host);
+    }
     if (errno != 0) {
         return report_fail_errno(error, errno, "%s port %d", options->host, options->port);
     }
