@@ -109,7 +109,9 @@ static void send_input(int fd, unsigned how, const uint8_t *bytes, size_t n) {
         break;
     case FORM_PIECES: /* each a segment of its own: the parser sees every place to be cut at */
         say_head(fd, type, length);
-        for (size_t at = 0; at < n; at += piece) say(fd, bytes + at, n - at < piece ? n - at : piece);
+        for (size_t at = 0; at < n; at += piece) {
+            say(fd, bytes + at, n - at < piece ? n - at : piece);
+        }
         break;
     case FORM_CHUNKS:
         say_head(fd, type, "Transfer-Encoding: chunked");
