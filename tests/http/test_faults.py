@@ -200,6 +200,23 @@ def long_work_outlives_the_timeout():
             print("skipped: this machine is too fast for the test of the timeout")
 
 
+def quiet_stream_outlives_the_timeout():
+    """Nor is it while a stream has nothing to say yet."""
+    with Watched(PROGRAM, client_timeout_s=1) as server, connect(server, 300) as connection:
+        body = work(120, part("stream", "true"), part("model", "whisper-1"))
+        start = time.monotonic()
+        connection.sendall(head("POST", "/v1/audio/transcriptions", len(body), TYPE,
+                                Connection="close") + body)
+        data, longest, last = b"", 0, start
+        while piece := connection.recv(65536):
+            longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            data += piece
+        if b"transcript.text.done" not in data:
+            raise AssertionError(f"cut after {last - start:.1f} s: {data[-200:]!r}")
+        if longest < 1.5:
+            print("skipped: this machine is too fast for the test of a stream's silence")
+
+
 def gone_mid_upload():
     """Clients that vanish in the middle of an upload, again and again, leave nothing."""
     n = 10000 if FULL else 200
@@ -569,7 +586,8 @@ def tls():
             raise AssertionError(f"{bad.returncode} {bad.stderr}")
 
 
-TESTS = [slow_headers, slow_body, stalled_body, long_work_outlives_the_timeout, gone_mid_upload,
+TESTS = [slow_headers, slow_body, stalled_body, long_work_outlives_the_timeout,
+         quiet_stream_outlives_the_timeout, gone_mid_upload,
          gone_while_transcribing, huge_by_length, huge_in_chunks, a_little_too_much,
          too_many_parts, large_headers, many_connections, malformed_forms, forms_in_pieces,
          malformed_requests, methods, pipelined, drain, drain_is_bounded, full_disk, port_taken,
