@@ -3,6 +3,7 @@
 BUILD ?= build
 MODEL ?= tiny.en
 FILE ?=
+PORT ?= 9004
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 
@@ -12,8 +13,7 @@ sources := $(shell find src apps include tests -name '*.[ch]' 2>/dev/null)
 
 .DEFAULT_GOAL := build
 .PHONY: build setup pull run test test_model page_test full sanitize sanitize_recordings
-.PHONY: tsan bench install
-.PHONY: format tidy lint clean
+.PHONY: tsan bench install deb format tidy lint clean
 
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -27,13 +27,19 @@ setup:
 pull: build
 	$(program) pull $(MODEL)
 
-# Without FILE: a short recording that the machine has, or a spoken sentence.
+# With FILE it is transcribed, and that is all. Without: a short recording that the machine has, or
+# a spoken sentence; then the server, until Ctrl-C.
 run: setup
 	@$(MAKE) --no-print-directory pull
 	@file='$(FILE)'; \
 	[ -n "$$file" ] || file=$$(sh tools/sample.sh $(BUILD)/sample.wav) || exit 1; \
 	echo "$(program) --model $(MODEL) $$file"; \
-	$(program) --model $(MODEL) -- "$$file"
+	$(program) --model $(MODEL) -- "$$file" || exit; \
+	[ -z '$(FILE)' ] || exit 0; \
+	echo "$(program) serve --model $(MODEL) --port $(PORT) --data_dir $(BUILD)/data"; \
+	echo 'Ctrl-C ends it. From another terminal:'; \
+	echo "    curl -F file=@$$(realpath "$$file") http://localhost:$(PORT)/transcribe"; \
+	exec $(program) serve --model $(MODEL) --port $(PORT) --data_dir $(BUILD)/data
 
 # Tests transcribe with a real model: the shared one, else the one pulled here. Without a network
 # those tests are skipped by name; under CI a missing model is a failure.
@@ -82,6 +88,10 @@ bench: pull
 
 install: build
 	meson install -C $(BUILD) --no-rebuild
+
+# build/amanuensis_VERSION_ARCHITECTURE.deb
+deb: build
+	tools/make_deb.sh $(BUILD) $(BUILD)
 
 format:
 	clang-format -i $(sources)

@@ -26,11 +26,30 @@ def exit_rows(header):
     return "\n".join(f"{code}\t{message}" for code, message in sorted(rows.items()))
 
 
+def roff(text):
+    """Plain text for the page."""
+    return text.replace("\\", "\\e").replace("-", "\\-")
+
+
+def settings(program):
+    """The options of the configuration file: each with its comment and default."""
+    rows = []
+    for block in said_by(program, "help", "--as", "conf").split("\n\n")[1:]:
+        *comment, setting = block.split("\n")
+        name, _, value = setting.lstrip("#").partition(" =")
+        text = " ".join(line.lstrip("# ") for line in comment)
+        rows.append(f".TP\n\\fB{roff(name)}\\fR\n{roff(text)}.")
+        if value.strip():
+            rows.append(f"Default: {roff(value.strip())}.")
+    return "\n".join(rows)
+
+
 def main():
     program, header, template, output = sys.argv[1:5]
     page = Path(template).read_text(encoding="utf-8")
     page = page.replace("@VERSION@", said_by(program, "version").split()[1])
     page = page.replace("@OPTIONS@", said_by(program, "help", "--as", "man"))
+    page = page.replace("@SETTINGS@", settings(program))
     page = page.replace("@EXITS@", exit_rows(Path(header).read_text(encoding="utf-8")))
     Path(output).write_text(page, encoding="utf-8")
     return 0

@@ -279,15 +279,11 @@ void http_reply_file(http_request *request, const char *path, const char *type,
 }
 
 /*
- * MHD counts the time in a handler or a stream's reader as silence of the client, and would close
- * when the answer is there at last. Setting a timeout where there was none starts the count anew.
+ * MHD counts the time in a stream's reader as silence of the client, and would close when there is
+ * something to say at last. Setting a timeout where there was none starts the count anew.
  */
-static void pause_timeout(struct MHD_Connection *connection) {
-    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-}
-
 static void renew_timeout(const http_server *server, struct MHD_Connection *connection) {
-    pause_timeout(connection);
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                     (unsigned)server->options.idle_s);
 }
@@ -599,9 +595,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     end_body(request);
     if (request->response == NULL) {
-        pause_timeout(connection);
         request->route->handle(server->options.app, request);
-        renew_timeout(server, connection);
     }
     return queue_reply(request);
 }
@@ -648,7 +642,7 @@ static am_status start_daemon(http_server *server, am_error *error) {
     socket_endpoint endpoint;
     REPORT_TRY(socket_resolve(options->host, options->port, &endpoint, error));
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
-                     MHD_USE_POLL | MHD_USE_ITC; /* without ITC it cannot stop listening */
+                     MHD_USE_POLL | MHD_USE_ITC; /* stopping to listen needs ITC */
     if (endpoint.is_ipv6) flags |= MHD_USE_DUAL_STACK;
     if (options->tls_cert != NULL) flags |= MHD_USE_TLS;
     const struct MHD_OptionItem tls[] = {
@@ -671,6 +665,10 @@ static am_status start_daemon(http_server *server, am_error *error) {
     heap_free(tls[0].ptr_value);
     heap_free(tls[1].ptr_value);
     if (server->daemon != NULL) return AM_OK;
+    if (errno == EADDRINUSE) {
+        return report_fail(error, AM_E_IO, "port %d of %s is in use by another program; --port "
+                           "takes another", options->port, options->host);
+    }
     if (errno != 0) {
         return report_fail_errno(error, errno, "%s port %d", options->host, options->port);
     }

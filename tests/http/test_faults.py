@@ -200,6 +200,21 @@ def long_work_outlives_the_timeout():
             print("skipped: this machine is too fast for the test of the timeout")
 
 
+def quiet_stream_outlives_the_timeout():
+    """Nor is it while a stream has nothing to say yet."""
+    with Watched(PROGRAM, client_timeout_s=1) as server, connect(server) as connection:
+        connection.sendall(head("GET", "/jobs/events"))
+        time.sleep(3.5)
+        body = form(part("file", silence(0.3), "a.wav"))
+        expect(post(server, body, "/jobs").status, 202, "a job")
+        data = b""
+        while b"created" not in data:
+            piece = connection.recv(65536)
+            if not piece:
+                raise AssertionError(f"the stream has ended: {data!r}")
+            data += piece
+
+
 def gone_mid_upload():
     """Clients that vanish in the middle of an upload, again and again, leave nothing."""
     n = 10000 if FULL else 200
@@ -569,7 +584,8 @@ def tls():
             raise AssertionError(f"{bad.returncode} {bad.stderr}")
 
 
-TESTS = [slow_headers, slow_body, stalled_body, long_work_outlives_the_timeout, gone_mid_upload,
+TESTS = [slow_headers, slow_body, stalled_body, long_work_outlives_the_timeout,
+         quiet_stream_outlives_the_timeout, gone_mid_upload,
          gone_while_transcribing, huge_by_length, huge_in_chunks, a_little_too_much,
          too_many_parts, large_headers, many_connections, malformed_forms, forms_in_pieces,
          malformed_requests, methods, pipelined, drain, drain_is_bounded, full_disk, port_taken,
