@@ -2,11 +2,12 @@
  * The encoder alone: how near its 8-bit layers come to the f32 ones on real speech, and how fast
  * they are.
  *
- *     build/bench/bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]
+ *     build/bench/bench_encoder [--threads N] [--ctx N] [--repeat N] [--int8 1] MODEL [FILE ...]
  *
  * For the first 30 s of each FILE: correlation of the 8-bit hidden states with the f32 ones, and
  * of the 8-bit attention alone (the worst layer) on the f32 layers' queries, keys and values. Then
- * the time of one window, in turns with f32.
+ * the time of one window, in turns with f32 (--int8 1: alone, for models of which both would not
+ * fit), and that of its 8-bit matrix products alone, beside this machine's peak in the same run.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/rng.h"
 #include "encoder/encoder.h"
 #include "nn/attention_full_s8.h"
 #include "segments/frames.h"
@@ -31,6 +33,7 @@ typedef struct bench {
     float *qkv, *mixed[2], *states;
     size_t n_ctx, d_model;
     double worst_attention;
+    int first; /* of the encoders: 1 when f32 is left out */
 } bench;
 
 static void require(am_status status, const am_error *error) {
@@ -69,7 +72,7 @@ static void set_up(bench *b, const char *path, int n_threads) {
     const size_t n_ctx = (size_t)dims->n_audio_ctx;
     b->d_model = (size_t)dims->d_model;
     size_t n_workspace = 0;
-    for (int i = 0; i < 2; i++) {
+    for (int i = b->first; i < 2; i++) {
         const am_compute_type type = i == 0 ? AM_COMPUTE_F32 : AM_COMPUTE_INT8;
         require(am__encoder_new(b->model, type, b->exec.kernels, &b->encoders[i], &error), &error);
         const size_t n = am__encoder_workspace(b->encoders[i], &b->exec);
@@ -77,7 +80,7 @@ static void set_up(bench *b, const char *path, int n_threads) {
         require(AM_NEW(&b->mixed[i], n_ctx * b->d_model, &error), &error);
     }
     require(am__alloc(n_workspace, 1, &b->exec.workspace, &error), &error);
-    for (int i = 0; i < 2; i++) {
+    for (int i = b->first; i < 2; i++) {
         require(am__encoder_space_new(b->encoders[i], &b->exec, &b->spaces[i], &error), &error);
     }
     require(am__attention_space_init(&b->attention, &b->exec, n_ctx, b->d_model, &error), &error);
@@ -169,13 +172,13 @@ static void measure(bench *b, int n_repeat) {
     static const char *const names[] = {"f32", "int8"};
     static double seconds[2][REPEAT_MAX];
     for (int r = 0; r < n_repeat; r++) {
-        for (int i = 0; i < 2; i++) {
+        for (int i = b->first; i < 2; i++) {
             const double start = am__now();
             (void)encode(b, i);
             seconds[i][r] = am__now() - start;
         }
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = b->first; i < 2; i++) {
         qsort(seconds[i], (size_t)n_repeat, sizeof **seconds, ascending);
         const double s = seconds[i][n_repeat / 2];
         printf("%s (%s, %d threads): %zu positions in %.1f ms (least %.1f), %.0f GOPS\n", names[i],
@@ -183,6 +186,80 @@ static void measure(bench *b, int n_repeat) {
                1e3 * seconds[i][0],
                operations(am__model_dims(b->model), (double)b->n_ctx) / s * 1e-9);
     }
+}
+
+/* ---- Products alone ------------------------------------------------------------------------ */
+
+#define PRODUCTS 4 /* of a layer: queries, keys and values; output; the MLP's two */
+
+static void fill(float *x, size_t n, uint64_t seed) {
+    am_rng rng;
+    am__rng_seed(&rng, seed);
+    for (size_t i = 0; i < n; i++) x[i] = (float)am__rng_uniform(&rng) * 2 - 1;
+}
+
+/* Layers of the model's shape, each with weights of its own, as they come from memory. */
+static am_linear_s8 *make_products(const bench *b, size_t n_layers, size_t d, size_t d_ff) {
+    const size_t sizes[PRODUCTS][2] = {{3 * d, d}, {d, d}, {d_ff, d}, {d, d_ff}};
+    am_linear_s8 *products = NULL;
+    float *weights = NULL;
+    am_error error;
+    require(AM_NEW(&products, n_layers * PRODUCTS, &error), &error);
+    require(AM_NEW(&weights, d_ff * d, &error), &error);
+    fill(weights, d_ff * d, 1);
+    for (size_t i = 0; i < n_layers * PRODUCTS; i++) {
+        const am_tensor weight = {.data = weights, .dtype = AM_DTYPE_F32,
+                                  .n_rows = sizes[i % PRODUCTS][0],
+                                  .n_cols = sizes[i % PRODUCTS][1]};
+        const am_linear_part part = {&weight, NULL};
+        require(am__linear_s8_init(&products[i], b->exec.kernels, &part, 1, AM_WEIGHT_PLAIN,
+                                   &error), &error);
+    }
+    am__free(weights);
+    return products;
+}
+
+static void measure_products(bench *b, int n_repeat) {
+    static double seconds[REPEAT_MAX];
+    const am_dims *dims = am__model_dims(b->model);
+    const size_t d = (size_t)dims->d_model;
+    const size_t d_ff = (size_t)dims->d_ff;
+    const size_t n = (size_t)dims->n_encoder_layers * PRODUCTS;
+    am_linear_s8 *products = make_products(b, (size_t)dims->n_encoder_layers, d, d_ff);
+    float *x = NULL;
+    float *y = NULL;
+    void *workspace = NULL;
+    size_t n_workspace = 0;
+    am_error error;
+    am_roofline peak;
+    for (size_t i = 0; i < n; i++) {
+        const size_t n_bytes = am__linear_s8_workspace(&products[i], &b->exec);
+        n_workspace = n_bytes > n_workspace ? n_bytes : n_workspace;
+    }
+    require(AM_NEW(&x, b->n_ctx * d_ff, &error), &error);
+    require(AM_NEW(&y, b->n_ctx * d_ff, &error), &error);
+    require(am__alloc(n_workspace, 1, &workspace, &error), &error);
+    fill(x, b->n_ctx * d_ff, 2);
+    for (int r = 0; r < n_repeat; r++) {
+        const double start = am__now();
+        for (size_t i = 0; i < n; i++) {
+            am__linear_s8_run(&products[i], &b->exec, x, products[i].n_in, b->n_ctx, y,
+                              products[i].n_out, AM_EPILOGUE_NONE, workspace);
+        }
+        seconds[r] = am__now() - start;
+    }
+    require(am_roofline_measure(am__team_size(b->exec.team), &peak, &error), &error);
+    qsort(seconds, (size_t)n_repeat, sizeof *seconds, ascending);
+    const double layer = 2.0 * (double)b->n_ctx * (double)d * (double)(4 * d + 2 * d_ff);
+    const double gops = (double)dims->n_encoder_layers * layer / seconds[n_repeat / 2] * 1e-9;
+    printf("products of its layers alone, rows quantised: %.1f ms, %.0f GOPS, %.0f %% of the "
+           "measured %.0f\n", 1e3 * seconds[n_repeat / 2], gops, 100 * gops / peak.all.s8_gops,
+           peak.all.s8_gops);
+    for (size_t i = 0; i < n; i++) am__linear_s8_free(&products[i]);
+    am__free(products);
+    am__free(x);
+    am__free(y);
+    am__free(workspace);
 }
 
 int main(int argc, char **argv) {
@@ -196,19 +273,21 @@ int main(int argc, char **argv) {
         if (value < 1) break;
         if (strcmp(argv[at], "--threads") == 0) n_threads = (int)value;
         if (strcmp(argv[at], "--ctx") == 0) n_ctx = (size_t)value;
+        if (strcmp(argv[at], "--int8") == 0) b.first = 1;
         const long most = value < REPEAT_MAX ? value : REPEAT_MAX;
         if (strcmp(argv[at], "--repeat") == 0) n_repeat = (int)most;
     }
     if (at >= argc || argv[at][0] == '-') {
-        fputs("usage: bench_encoder [--threads N] [--ctx N] [--repeat N] MODEL [FILE ...]\n",
-              stderr);
+        fputs("usage: bench_encoder [--threads N] [--ctx N] [--repeat N] [--int8 1] MODEL "
+              "[FILE ...]\n", stderr);
         return 2;
     }
     set_up(&b, argv[at], n_threads);
     const size_t n_ctx_max = (size_t)am__model_dims(b.model)->n_audio_ctx;
     b.n_ctx = n_ctx == 0 || n_ctx > n_ctx_max ? n_ctx_max : n_ctx;
-    compare(&b, argv + at + 1, argc - at - 1);
+    if (b.first == 0) compare(&b, argv + at + 1, argc - at - 1);
     measure(&b, n_repeat);
+    measure_products(&b, n_repeat);
     tear_down(&b);
     return 0;
 }

@@ -397,6 +397,24 @@ AM_API double am_result_language_probability(const am_result *result); /**< 1 wh
 AM_API double am_result_duration(const am_result *result);       /**< seconds of audio read */
 AM_API am_task am_result_task(const am_result *result);
 AM_API const am_segment *am_result_segments(const am_result *result, size_t *n_segments);
+
+/** What a result tells beside its segments. */
+typedef struct am_result_info {
+    const char *language;    /**< code, or "" */
+    double language_probability;
+    double duration;         /**< seconds */
+    am_task task;
+} am_result_info;
+
+/**
+ * Makes a result of segments that were kept or edited, so that am_result_write takes them: all is
+ * copied, ids become 0, 1, … and text that is no UTF-8 is repaired. Times are taken as they are.
+ * E_LIMIT past 2^20 segments or 512 MiB, E_MEMORY.
+ */
+AM_API AM_CHECK_RESULT am_status am_result_from_segments(const am_segment *segments,
+                                                         size_t n_segments,
+                                                         const am_result_info *info,
+                                                         am_result **result, am_error *error);
 AM_API void am_result_free(am_result **result);
 
 /** English lower-case name of a language code ("en" -> "english"), or NULL. */
@@ -426,6 +444,73 @@ AM_API AM_CHECK_RESULT am_status am_transcribe(am_session *session, am_audio *au
                                                const am_params *params,
                                                const am_callbacks *callbacks, am_result **result,
                                                am_error *error);
+
+/* ---- Many transcriptions at once --------------------------------------------------------- */
+
+/**
+ * Transcribes any number of recordings at once with one engine: their windows are decoded side by
+ * side, so that the weights are read once per step for all of them. Any number of threads.
+ */
+typedef struct am_pool am_pool;
+
+typedef struct am_pool_options {
+    int n_slots;          /**< windows decoded at once, 1 … 64; default 8 */
+    int n_beams_max;      /**< largest beam_size and best_of taken, 1 … 16; default 5. Slots times
+                           * beams at most the model's text context (448) */
+    int n_recordings_max; /**< being transcribed at once, 1 … 1024; default 16. Each has a thread
+                           * that decodes its audio, and 25 MB at most. Further calls wait for
+                           * their turn, first come, first served */
+} am_pool_options;
+
+AM_API void am_pool_options_init(am_pool_options *options);
+
+/**
+ * Takes the memory for all slots and starts the thread that runs the model with the engine's number
+ * of threads; it sleeps while there is nothing to do. `options` NULL means the defaults. The engine
+ * is borrowed until am_pool_free. Errors: E_ARG, E_MEMORY, E_SYSTEM.
+ */
+AM_API AM_CHECK_RESULT am_status am_pool_new(am_engine *engine, const am_pool_options *options,
+                                             am_pool **pool, am_error *error);
+
+/**
+ * As am_transcribe in batched mode, with the same text, times and probabilities to the bit whatever
+ * else is under way; from any number of threads at the same time. Blocks until it is done. What
+ * befalls one recording does not touch the others.
+ *
+ * `progress` and `segment` are called by the pool's thread, which all recordings wait for: they
+ * have to be quick, and must not call the pool. `cancel` is called by the calling thread every
+ * 50 ms, also while it waits for its turn. params->batch_size is ignored; sequential mode is
+ * E_UNSUPPORTED, more beams than n_beams_max E_LIMIT. Slots go to the recording with the fewest
+ * windows in progress, and a quarter of them is kept for recordings with none: a short one does not
+ * wait for a long one.
+ */
+AM_API AM_CHECK_RESULT am_status am_pool_transcribe(am_pool *pool, am_audio *audio,
+                                                    const am_params *params,
+                                                    const am_callbacks *callbacks,
+                                                    am_result **result, am_error *error);
+
+/** Now, and since the pool was made. */
+typedef struct am_pool_stats {
+    size_t n_slots;
+    size_t n_active;            /**< recordings that have their turn */
+    size_t n_waiting;           /**< recordings that wait for it */
+    size_t n_windows;           /**< in progress, each in a slot */
+    uint64_t n_recordings_done; /**< that were given a turn and ended, however they did */
+    uint64_t n_windows_done;
+    uint64_t n_steps;           /**< of the decoder, each for all windows */
+    uint64_t n_rows;            /**< tokens of these steps, prompts included */
+    double audio_seconds;       /**< read of the recordings that ended */
+    double busy_seconds;        /**< the thread was running the model */
+} am_pool_stats;
+
+/** From any thread, at any time. */
+AM_API void am_pool_get_stats(am_pool *pool, am_pool_stats *stats);
+
+/** Cancels the calls of am_pool_transcribe that are under way or waiting (E_CANCELLED) and returns
+ * when they have returned; none may be made from then on. */
+AM_API void am_pool_free(am_pool **pool);
+
+/* ---- Languages and times of a session ---------------------------------------------------- */
 
 typedef struct am_language_prob {
     const char *code;

@@ -335,6 +335,7 @@ void options_defaults(options *opts) {
     opts->max_upload_mb = 2048;
     opts->models_max_mb = 4096;
     opts->drain_s = 30;
+    opts->client_timeout_s = 30;
 }
 
 /* $XDG_CACHE_HOME/amanuensis or $HOME/.cache/amanuensis; without both the library finds one. */

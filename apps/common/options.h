@@ -88,7 +88,11 @@ typedef struct options {
     double max_upload_mb, max_duration_s;
     double models_max_mb, model_ttl_s;
     int rate_limit_rpm;
-    int drain_s;
+    int drain_s, client_timeout_s;
+    double retention_days;
+    const char *webhook_secret;
+    bool webhook_private;
+    const char *watch;
 
     bool check;
     int repeat;

@@ -3,12 +3,16 @@
 #define AM_SERVER_APP_H
 
 #include "server/http.h"
+#include "server/jobs.h"
 #include "server/service.h"
 
 typedef struct app {
     const options *opts;
     service *service;
+    jobs *jobs;
     http_server *http;
+    struct admission *admission;
+    struct metrics *metrics;
     const char *data_dir, *spool_dir;
     double started;          /* clock_now */
     const bool *loading;     /* the first model is not there yet */

@@ -2,10 +2,10 @@
  * HTTP over libmicrohttpd: see http.h.
  *
  * DESIGN. MHD calls on_request first with the headers, then with each piece of the body, then once
- * more at its end, always in the thread of the connection. Replies to bad headers wait until a
- * small body has been read and dropped, for a client that is still sending does not read; a large
- * one is cut off. A reaper thread ends connections whose headers do not come: the daemon's own
- * timeout sees only silence, not slowness.
+ * more at its end, always in the thread of the connection. It takes a reply at the first call or
+ * the last, not between. A request that has failed has the rest of its body read and dropped, for
+ * a client that is still sending does not read, and the connection stays usable; when that rest is
+ * large or slow, the reply is written to the socket past MHD and the connection ends (cut_off).
  */
 #include "server/http.h"
 
@@ -14,7 +14,6 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -22,55 +21,47 @@
 
 #include "common/heap.h"
 #include "common/report.h"
-#include "server/wall_clock.h"
+#include "server/connections.h"
+#include "server/form.h"
 #include "server/http_parse.h"
 #include "server/socket.h"
 #include "server/text_buffer.h"
+#include "server/wall_clock.h"
 
 #define DROPPED_BODY_MAX ((uint64_t)8 << 20)
-#define SLOW_AFTER_S 30
+#define DROPPED_BODY_S 10
 #define SLOW_BYTES_PER_S 512
 #define FORM_BUFFER ((size_t)32 << 10)
 #define HEADER_MEMORY ((size_t)32 << 10)
 #define FIELD_NAME_MAX 128
+#define FIELDS_BYTES_MAX ((uint64_t)16 << 20)
+#define SMALL_BODY ((uint64_t)1 << 20) /* needs no place among the uploads */
 #define STACK_BYTES ((size_t)512 << 10)
-#define REAPER_NANOSECONDS 500000000L
-
-typedef struct connection_entry {
-    struct MHD_Connection *connection;
-    int fd;
-    double since;    /* of the connection, or of the end of its last request */
-    bool in_request;
-    struct connection_entry *next;
-} connection_entry;
 
 struct http_server {
     http_options options;
     struct MHD_Daemon *daemon;
+    connections *connections;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
-    connection_entry *connections;
-    int n_connections, n_uploads;
-    pthread_t reaper;
-    bool reaping, stop;
+    int n_uploads;
 };
 
 struct http_request {
     http_server *server;
     struct MHD_Connection *connection;
-    struct MHD_PostProcessor *form;
+    struct MHD_PostProcessor *parser;
     const http_route *route;
     char *method, *path, *peer;
-    char part[HTTP_PART_BYTES], id[HTTP_ID_BYTES];
-    http_field *fields, **next_field;
-    http_file *files, **next_file;
-    int n_fields, fd; /* of the file being received, -1 = none */
-    uint64_t n_received;
-    bool uploading, refused, failed;
+    char part[HTTP_PART_BYTES], id[HTTP_ID_BYTES], allowed[64];
+    form form;
+    uint64_t n_received, n_dropped;
+    bool uploading, malformed, cut, streams;
     text body;
-    double start;
+    double start, failed_at;
     struct MHD_Response *response;
     int status;
+    const char *reply; /* the response's bytes, its own */
+    size_t n_reply;
     text headers; /* name NUL value NUL … until there is a response */
     void *data;
     void (*release)(void *data);
@@ -78,17 +69,23 @@ struct http_request {
 
 /* ---- Requests ------------------------------------------------------------------------------ */
 
-/* The route of method and path; *known when the path has one of another method. */
-static const http_route *find_route(http_request *request, bool *known) {
+static void allow(http_request *request, const char *method) {
+    const size_t n = strlen(request->allowed);
+    snprintf(request->allowed + n, sizeof request->allowed - n, "%s%s", n > 0 ? ", " : "", method);
+}
+
+/* The route of method and path; `allowed` are the methods that the path has. */
+static const http_route *find_route(http_request *request) {
     const http_options *options = &request->server->options;
     const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
-    *known = false;
     for (size_t i = 0; i < options->n_routes; i++) {
         const http_route *route = &options->routes[i];
         if (!http_path_matches(route->path, request->path, request->part)) continue;
         if (strcmp(route->method, method) == 0) return route;
-        *known = true;
+        allow(request, route->method);
+        if (strcmp(route->method, "GET") == 0) allow(request, "HEAD");
     }
+    if (request->allowed[0] != '\0') allow(request, "OPTIONS");
     request->part[0] = '\0';
     return NULL;
 }
@@ -101,9 +98,8 @@ static http_request *new_request(http_server *server, struct MHD_Connection *con
     request->connection = connection;
     request->method = heap_string(method);
     request->path = heap_string(url);
-    request->next_field = &request->fields;
-    request->next_file = &request->files;
-    request->fd = -1;
+    form_init(&request->form, server->options.spool_dir, server->options.upload_bytes_max,
+              FIELDS_BYTES_MAX, server->options.n_fields_max);
     request->start = clock_now();
     text_init(&request->body, server->options.body_bytes_max);
     text_init(&request->headers, 16 << 10);
@@ -119,35 +115,11 @@ static http_request *new_request(http_server *server, struct MHD_Connection *con
     return request;
 }
 
-static void free_files(http_file *file) {
-    while (file != NULL) {
-        http_file *next = file->next;
-        if (file->path != NULL) unlink(file->path);
-        heap_free(file->name);
-        heap_free(file->filename);
-        heap_free(file->path);
-        heap_free(file);
-        file = next;
-    }
-}
-
-static void free_fields(http_field *field) {
-    while (field != NULL) {
-        http_field *next = field->next;
-        heap_free(field->name);
-        heap_free(field->value);
-        heap_free(field);
-        field = next;
-    }
-}
-
 static void free_request(http_request *request) {
     if (request->release != NULL) request->release(request->data);
-    if (request->form != NULL) (void)MHD_destroy_post_processor(request->form);
-    if (request->fd >= 0) close(request->fd);
+    if (request->parser != NULL) (void)MHD_destroy_post_processor(request->parser);
     if (request->response != NULL) MHD_destroy_response(request->response);
-    free_files(request->files);
-    free_fields(request->fields);
+    form_free(&request->form);
     text_free(&request->body);
     text_free(&request->headers);
     heap_free(request->method);
@@ -156,103 +128,27 @@ static void free_request(http_request *request) {
     heap_free(request);
 }
 
-/* A field, or the next piece of its value. */
-static bool add_field(http_request *request, const char *name, const char *value, size_t n,
-                      uint64_t offset) {
-    http_field *field = NULL;
-    if (offset == 0) {
-        if (++request->n_fields > request->server->options.n_fields_max) {
-            http_fail(request, 400, NULL, NULL, "more than %d fields",
-                      request->server->options.n_fields_max);
-            return false;
-        }
-        field = heap_new(sizeof *field);
-        if (field == NULL) return false;
-        field->name = heap_string(name);
-        *request->next_field = field;
-        request->next_field = &field->next;
+/* What adding a part has come to; false when the request has failed by it. */
+static bool added(http_request *request, am_status status, const am_error *error,
+                  const char *name) {
+    if (status == AM_OK) return true;
+    if (status == AM_E_LIMIT) {
+        http_fail(request, 413, "file_too_large", name, "%s", error->detail);
     } else {
-        for (field = request->fields; field != NULL && field->next != NULL;) field = field->next;
-        if (field == NULL) return false;
+        http_fail_status(request, error, name);
     }
-    if (n > request->server->options.body_bytes_max - field->n) {
-        http_fail(request, 413, NULL, name, "field %.64s is too long", name);
-        return false;
-    }
-    char *grown = heap_resize(field->value, field->n + n + 1);
-    if (grown == NULL) return false;
-    field->value = grown;
-    if (n > 0) memcpy(grown + field->n, value, n);
-    field->n += n;
-    grown[field->n] = '\0';
-    return field->name != NULL;
+    return false;
 }
 
 static enum MHD_Result on_query(void *context, enum MHD_ValueKind kind, const char *name,
                                 const char *value) {
     (void)kind;
     http_request *request = context;
+    am_error error;
     value = value != NULL ? value : "";
-    return add_field(request, name, value, strlen(value), 0) ? MHD_YES : MHD_NO;
-}
-
-/* ---- Uploads ------------------------------------------------------------------------------- */
-
-static bool begin_file(http_request *request, const char *name, const char *filename) {
-    if (request->fd >= 0) close(request->fd);
-    request->fd = -1;
-    if (++request->n_fields > request->server->options.n_fields_max) {
-        http_fail(request, 400, NULL, NULL, "more than %d parts",
-                  request->server->options.n_fields_max);
-        return false;
-    }
-    http_file *file = heap_new(sizeof *file);
-    if (file == NULL) return false;
-    *request->next_file = file;
-    request->next_file = &file->next;
-    file->name = heap_string(name);
-    file->filename = heap_string(filename != NULL ? http_base_name(filename) : "");
-    char *path = heap_print("%s/upload-XXXXXX", request->server->options.spool_dir);
-    if (file->name == NULL || file->filename == NULL || path == NULL) {
-        heap_free(path);
-        return false;
-    }
-    request->fd = mkstemp(path);
-    if (request->fd < 0) {
-        am_error error;
-        (void)report_fail_errno(&error, errno, "the spool folder takes no file");
-        http_fail_status(request, &error, NULL);
-        heap_free(path);
-        return false;
-    }
-    file->path = path;
-    return true;
-}
-
-static bool add_to_file(http_request *request, const char *data, size_t n) {
-    http_file *file = request->files;
-    while (file != NULL && file->next != NULL) file = file->next;
-    if (file == NULL || request->fd < 0) return false;
-    const uint64_t n_max = request->server->options.upload_bytes_max;
-    if (n > n_max - file->n_bytes) {
-        http_fail(request, 413, "file_too_large", file->name, "the file is larger than %llu bytes",
-                  (unsigned long long)n_max);
-        return false;
-    }
-    file->n_bytes += n;
-    while (n > 0) {
-        const ssize_t n_written = write(request->fd, data, n);
-        if (n_written < 0 && errno == EINTR) continue;
-        if (n_written < 0) {
-            am_error error;
-            (void)report_fail_errno(&error, errno, "the spool folder takes no more");
-            http_fail_status(request, &error, file->name);
-            return false;
-        }
-        data += n_written;
-        n -= (size_t)n_written;
-    }
-    return true;
+    const am_status status =
+        form_add_field(&request->form, name, value, strlen(value), 0, &error);
+    return added(request, status, &error, NULL) ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result on_form(void *context, enum MHD_ValueKind kind, const char *name,
@@ -262,24 +158,40 @@ static enum MHD_Result on_form(void *context, enum MHD_ValueKind kind, const cha
     (void)type;
     (void)encoding;
     http_request *request = context;
+    form *f = &request->form;
+    am_error error;
     if (name == NULL || strlen(name) > FIELD_NAME_MAX) return MHD_NO;
-    bool ok = false;
-    if ((request->route->flags & HTTP_FILES) != 0 && http_is_file(name, filename)) {
-        ok = (offset > 0 || begin_file(request, name, filename)) && add_to_file(request, data, n);
-    } else {
-        ok = add_field(request, name, data, n, offset);
-    }
-    if (!ok) request->failed = true;
-    return ok ? MHD_YES : MHD_NO;
+    const bool is_file =
+        (request->route->flags & HTTP_FILES) != 0 && http_is_file(name, filename);
+    const am_status status = is_file
+                                 ? form_add_file(f, name, filename, data, n, offset, &error)
+                                 : form_add_field(f, name, data, n, offset, &error);
+    return added(request, status, &error, name) ? MHD_YES : MHD_NO;
 }
 
 /* ---- Replies ------------------------------------------------------------------------------- */
+
+/* Forgets a header that was to be sent. */
+static void drop_header(text *headers, const char *name) {
+    for (size_t at = 0; at < headers->n;) {
+        char *found = headers->bytes + at;
+        const size_t n_name = strlen(found) + 1;
+        const size_t n = n_name + strlen(found + n_name) + 1;
+        if (strcasecmp(found, name) == 0) {
+            memmove(found, found + n, headers->n - at - n);
+            headers->n -= n;
+            return;
+        }
+        at += n;
+    }
+}
 
 void http_reply_header(http_request *request, const char *name, const char *value) {
     if (request->response != NULL) {
         (void)MHD_add_response_header(request->response, name, value);
         return;
     }
+    drop_header(&request->headers, name);
     text_add(&request->headers, name, strlen(name) + 1);
     text_add(&request->headers, value, strlen(value) + 1);
 }
@@ -314,11 +226,19 @@ void http_reply(http_request *request, int status, const char *type, char *bytes
     struct MHD_Response *response =
         MHD_create_response_from_buffer_with_free_callback(n, bytes, heap_free);
     if (response == NULL) heap_free(bytes);
+    if (response != NULL && request->response == NULL) {
+        request->reply = bytes;
+        request->n_reply = n;
+    }
     reply_with(request, status, type, response);
 }
 
 void http_reply_static(http_request *request, int status, const char *type, const void *bytes,
                        size_t n) {
+    if (request->response == NULL) {
+        request->reply = bytes;
+        request->n_reply = n;
+    }
     char *borrowed;
     memcpy(&borrowed, &bytes, sizeof borrowed); /* MHD does not write to it */
     reply_with(request, status, type,
@@ -358,7 +278,22 @@ void http_reply_file(http_request *request, const char *path, const char *type,
     reply_with(request, partial ? 206 : 200, type, response);
 }
 
+/*
+ * MHD counts the time in a handler or a stream's reader as silence of the client, and would close
+ * when the answer is there at last. Setting a timeout where there was none starts the count anew.
+ */
+static void pause_timeout(struct MHD_Connection *connection) {
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+}
+
+static void renew_timeout(const http_server *server, struct MHD_Connection *connection) {
+    pause_timeout(connection);
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                    (unsigned)server->options.idle_s);
+}
+
 typedef struct stream_reply {
+    const http_request *request;
     http_stream_fn *read;
     void *stream;
     void (*release)(void *stream);
@@ -369,8 +304,10 @@ static ssize_t on_stream(void *context, uint64_t position, char *bytes, size_t c
     const stream_reply *reply = context;
     for (;;) {
         const size_t n = reply->read(reply->stream, bytes, capacity);
+        renew_timeout(reply->request->server, reply->request->connection);
         if (n == HTTP_STREAM_END) return MHD_CONTENT_READER_END_OF_STREAM;
         if (n > 0) return (ssize_t)n;
+        if (http_gone(reply->request)) return MHD_CONTENT_READER_END_WITH_ERROR;
     }
 }
 
@@ -388,12 +325,13 @@ void http_reply_stream(http_request *request, int status, const char *type, http
         http_reply(request, 500, NULL, NULL, 0);
         return;
     }
-    *reply = (stream_reply){read, stream, release};
+    *reply = (stream_reply){request, read, stream, release};
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, on_stream, reply, on_stream_end);
     if (response == NULL) on_stream_end(reply);
     http_reply_header(request, "Cache-Control", "no-cache");
     http_reply_header(request, "X-Accel-Buffering", "no");
+    request->streams = true;
     reply_with(request, status, type, response);
 }
 
@@ -409,8 +347,9 @@ const char *http_path(const http_request *request) { return request->path; }
 const char *http_id(const http_request *request) { return request->id; }
 const char *http_peer(const http_request *request) { return request->peer; }
 const char *http_part(const http_request *request) { return request->part; }
-const http_field *http_fields(const http_request *request) { return request->fields; }
-http_file *http_files(const http_request *request) { return request->files; }
+const http_field *http_fields(const http_request *request) { return request->form.fields; }
+uint64_t http_n_received(const http_request *request) { return request->n_received; }
+http_file *http_files(const http_request *request) { return request->form.files; }
 
 const char *http_header(const http_request *request, const char *name) {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
@@ -422,7 +361,7 @@ const char *http_query(const http_request *request, const char *name) {
 
 const char *http_field_value(const http_request *request, const char *name) {
     const char *value = NULL;
-    for (const http_field *field = request->fields; field != NULL; field = field->next) {
+    for (const http_field *field = request->form.fields; field != NULL; field = field->next) {
         if (strcmp(field->name, name) == 0) value = field->value;
     }
     return value;
@@ -439,10 +378,14 @@ char *http_keep(http_file *file) {
     return path;
 }
 
-bool http_gone(const http_request *request) {
+static int socket_of(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return info != NULL && socket_is_closed(info->connect_fd);
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL ? info->connect_fd : -1;
+}
+
+bool http_gone(const http_request *request) {
+    return socket_is_closed(socket_of(request->connection));
 }
 
 void http_attach(http_request *request, void *data, void (*release)(void *data)) {
@@ -462,10 +405,19 @@ static bool type_is(const http_request *request, const char *wanted) {
     return strncasecmp(content_type(request), wanted, strlen(wanted)) == 0;
 }
 
-static bool has_body(const http_request *request) {
+/* JSON by any of its names ("application/problem+json"), or no type at all. */
+static bool type_is_json(const http_request *request) {
+    const char *type = content_type(request);
+    return type[0] == '\0' || strstr(type, "json") != NULL;
+}
+
+/* What the headers say of the body's length; UINT64_MAX when they do not. */
+static uint64_t body_length(const http_request *request) {
     const char *length = http_header(request, "Content-Length");
-    return (length != NULL && strcmp(length, "0") != 0) ||
-           http_header(request, "Transfer-Encoding") != NULL;
+    unsigned long long n = 0;
+    if (http_header(request, "Transfer-Encoding") != NULL) return UINT64_MAX;
+    if (length == NULL) return 0;
+    return sscanf(length, "%llu", &n) == 1 ? n : UINT64_MAX;
 }
 
 static bool take_upload_place(http_request *request) {
@@ -482,83 +434,93 @@ static bool take_upload_place(http_request *request) {
 
 static void check_body(http_request *request) {
     const unsigned flags = request->route->flags;
-    const bool form = type_is(request, "multipart/form-data") ||
+    const uint64_t n = body_length(request);
+    const bool is_form = type_is(request, "multipart/form-data") ||
                       type_is(request, "application/x-www-form-urlencoded");
-    if (!has_body(request)) return;
-    const char *length = http_header(request, "Content-Length");
-    unsigned long long n = 0;
-    const uint64_t n_max = (flags & HTTP_FILES) != 0 ? request->server->options.upload_bytes_max
-                                                     : request->server->options.body_bytes_max;
-    if (length != NULL && sscanf(length, "%llu", &n) == 1 && n > n_max + FORM_BUFFER) {
-        http_fail(request, 413, "file_too_large", NULL, "the body is larger than %llu bytes",
-                  (unsigned long long)n_max);
-    } else if ((flags & HTTP_FORM) != 0 && form) {
-        request->form =
-            MHD_create_post_processor(request->connection, FORM_BUFFER, on_form, request);
-        if (request->form == NULL) {
-            http_fail(request, 400, NULL, NULL, "the form has no boundary, or a bad one");
-        } else if ((flags & HTTP_FILES) != 0) {
-            (void)take_upload_place(request);
-        }
-    } else if ((flags & HTTP_JSON) == 0 || form) {
+    const uint64_t n_max = is_form && (flags & HTTP_FILES) != 0
+                               ? request->server->options.upload_bytes_max
+                               : request->server->options.body_bytes_max;
+    if (n == 0) return;
+    if (n == UINT64_MAX && http_header(request, "Content-Length") != NULL) {
+        /* RFC 9112, 6.3: a request with both may be an attempt to smuggle another one. */
+        http_reply_header(request, "Connection", "close");
+        http_fail(request, 400, NULL, NULL, "Transfer-Encoding beside Content-Length");
+    } else if ((flags & HTTP_FORM) == 0 && is_form) {
+        http_fail(request, 415, NULL, NULL, "this route takes no forms");
+    } else if (!is_form && ((flags & HTTP_JSON) == 0 || !type_is_json(request))) {
         http_fail(request, 415, NULL, NULL, "%.80s is not a type this route takes",
                   content_type(request));
+    } else if (n != UINT64_MAX && n > n_max + FORM_BUFFER) {
+        http_fail(request, 413, "file_too_large", NULL, "the body is larger than %llu bytes",
+                  (unsigned long long)n_max);
+    } else if (n <= SMALL_BODY || take_upload_place(request)) {
+        if (!is_form) return;
+        request->parser =
+            MHD_create_post_processor(request->connection, FORM_BUFFER, on_form, request);
+        if (request->parser != NULL) return;
+        http_fail(request, 400, NULL, NULL, "the form has no boundary, or a bad one");
+    }
+}
+
+static void refuse_route(http_request *request) {
+    const bool known = request->allowed[0] != '\0';
+    if (known) http_reply_header(request, "Allow", request->allowed);
+    if (known && strcmp(request->method, "OPTIONS") == 0) {
+        http_reply_static(request, 204, NULL, "", 0);
+    } else {
+        http_fail(request, known ? 405 : 404, known ? NULL : "not_found", NULL, "%s %.200s: %s",
+                  request->method, request->path,
+                  known ? "no such method here" : "no such route");
     }
 }
 
 /* The first call: everything that can be said before the body. */
 static void begin_request(http_request *request) {
     const http_options *options = &request->server->options;
-    bool known = false;
     if (request->method == NULL || request->path == NULL || request->peer == NULL) {
         http_reply(request, 500, NULL, NULL, 0);
         return;
     }
-    request->route = find_route(request, &known);
+    request->route = find_route(request);
+    if (options->admit != NULL && !options->admit(options->app, request)) return;
     (void)MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, on_query, request);
-    if (request->response == NULL && options->admit != NULL &&
-        !options->admit(options->app, request)) {
-        request->refused = true;
-    }
-    if (request->response != NULL) {
-        request->refused = true;
-    } else if (request->route == NULL) {
-        http_fail(request, known ? 405 : 404, known ? NULL : "not_found", NULL, "%s %.200s: %s",
-                  request->method, request->path,
-                  known ? "no such method here" : "no such route");
+    if (request->response != NULL) return;
+    if (request->route == NULL) {
+        refuse_route(request);
     } else {
         check_body(request);
     }
-    request->refused = request->response != NULL;
 }
 
 static void take_body(http_request *request, const char *data, size_t n) {
+    const double seconds = clock_now() - request->start - request->server->options.idle_s / 2.0;
     request->n_received += n;
-    const double seconds = clock_now() - request->start;
-    if (request->response != NULL || request->failed) return; /* dropped */
-    if (seconds > SLOW_AFTER_S &&
-        (double)request->n_received < (seconds - SLOW_AFTER_S) * SLOW_BYTES_PER_S) {
+    if (seconds > 0 && (double)request->n_received < seconds * SLOW_BYTES_PER_S) {
         http_fail(request, 408, NULL, NULL, "the body comes too slowly");
-    } else if (request->form != NULL) {
-        if (MHD_post_process(request->form, data, n) != MHD_YES) request->failed = true;
+    } else if (request->parser != NULL) {
+        if (MHD_post_process(request->parser, data, n) == MHD_YES) return;
+        if (request->response != NULL) return;
+        request->malformed = true;
+        http_fail(request, 400, NULL, NULL, "the form is malformed");
     } else {
         text_add(&request->body, data, n);
-        if (request->body.failed) {
-            http_fail(request, 413, NULL, NULL, "the body is larger than %llu bytes",
-                      (unsigned long long)request->server->options.body_bytes_max);
-        }
+        if (!request->body.failed) return;
+        http_fail(request, 413, "file_too_large", NULL, "the body is larger than %llu bytes",
+                  (unsigned long long)request->server->options.body_bytes_max);
     }
 }
 
 static void end_body(http_request *request) {
-    if (request->form != NULL) {
-        struct MHD_PostProcessor *form = request->form;
-        request->form = NULL;
-        if (MHD_destroy_post_processor(form) != MHD_YES) request->failed = true;
+    am_error error;
+    if (request->parser != NULL) {
+        struct MHD_PostProcessor *parser = request->parser;
+        request->parser = NULL;
+        request->malformed = MHD_destroy_post_processor(parser) != MHD_YES;
     }
-    if (request->fd >= 0 && close(request->fd) != 0) request->failed = true;
-    request->fd = -1;
-    if (request->failed && request->response == NULL) {
+    if (form_end(&request->form, &error) != AM_OK && request->response == NULL) {
+        http_fail_status(request, &error, NULL);
+    }
+    if (request->malformed && request->response == NULL) {
         http_fail(request, 400, NULL, NULL, "the form is malformed, or ends too early");
     }
 }
@@ -568,47 +530,78 @@ static enum MHD_Result queue_reply(http_request *request) {
         http_reply_static(request, 500, "application/json", failure, sizeof failure - 1);
     }
     if (request->response == NULL) return MHD_NO;
+    if (!request->streams) form_free(&request->form); /* nobody reads it any more */
     return MHD_queue_response(request->connection, (unsigned)request->status, request->response);
 }
 
-static void mark(http_server *server, struct MHD_Connection *connection, bool in_request) {
-    pthread_mutex_lock(&server->lock);
-    for (connection_entry *entry = server->connections; entry != NULL; entry = entry->next) {
-        if (entry->connection != connection) continue;
-        entry->in_request = in_request;
-        entry->since = clock_now();
-    }
-    pthread_mutex_unlock(&server->lock);
+static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                 const char *value) {
+    (void)kind;
+    if (strcasecmp(name, "Connection") != 0) text_print(context, "%s: %s\r\n", name, value);
+    return MHD_YES;
+}
+
+/* The reply past MHD, while the body still comes; then the end of the connection. Nothing can be
+ * slipped into a TLS stream that way: there the client sees the end alone. */
+static enum MHD_Result cut_off(http_request *request) {
+    text out;
+    request->cut = true;
+    form_free(&request->form);
+    if (request->server->options.tls_cert != NULL || request->reply == NULL) return MHD_NO;
+    text_init(&out, 64 << 10);
+    text_print(&out, "HTTP/1.1 %d Error\r\n", request->status);
+    (void)MHD_get_response_headers(request->response, on_header, &out);
+    text_print(&out, "Content-Length: %zu\r\nConnection: close\r\n\r\n", request->n_reply);
+    text_add(&out, request->reply, request->n_reply);
+    if (!out.failed) socket_last_words(socket_of(request->connection), out.bytes, out.n);
+    text_free(&out);
+    return MHD_NO;
+}
+
+/* Headers that are refused before their body has come. */
+static enum MHD_Result reply_early(http_request *request) {
+    const uint64_t n = body_length(request);
+    const bool waits = http_header(request, "Expect") != NULL;
+    if (n <= DROPPED_BODY_MAX && !waits) return MHD_YES; /* it is read and dropped */
+    const bool tls = request->server->options.tls_cert != NULL;
+    return waits || tls ? queue_reply(request) : cut_off(request);
+}
+
+static enum MHD_Result drop_body(http_request *request, size_t n) {
+    if (request->failed_at <= 0) request->failed_at = clock_now();
+    request->n_received += n;
+    request->n_dropped += n;
+    const bool over = request->n_dropped > DROPPED_BODY_MAX || request->status == 408 ||
+                      clock_now() - request->failed_at > DROPPED_BODY_S;
+    return over ? cut_off(request) : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
                                   const char *url, const char *method, const char *version,
                                   const char *data, size_t *n_data, void **state) {
     (void)version;
+    http_server *server = context;
     http_request *request = *state;
     if (request == NULL) {
-        request = new_request(context, connection, method, url);
+        request = new_request(server, connection, method, url);
         if (request == NULL) return MHD_NO;
         *state = request;
-        mark(context, connection, true);
+        connections_mark(server->connections, connection, true);
         begin_request(request);
-        const char *length = http_header(request, "Content-Length");
-        unsigned long long n = 0;
-        const bool large = length == NULL || sscanf(length, "%llu", &n) != 1 ||
-                           n > DROPPED_BODY_MAX;
-        const bool waits = http_header(request, "Expect") != NULL;
-        if (request->refused && has_body(request) && (large || waits)) return queue_reply(request);
-        return MHD_YES;
+        return request->response != NULL ? reply_early(request) : MHD_YES;
     }
     if (*n_data > 0) {
-        take_body(request, data, *n_data);
+        const size_t n = *n_data;
         *n_data = 0;
-        const bool over = request->response != NULL || request->failed;
-        return over && request->n_received > DROPPED_BODY_MAX ? MHD_NO : MHD_YES;
+        if (request->response != NULL) return drop_body(request, n);
+        take_body(request, data, n);
+        return request->response != NULL ? drop_body(request, 0) : MHD_YES;
     }
     end_body(request);
     if (request->response == NULL) {
-        request->route->handle(request->server->options.app, request);
+        pause_timeout(connection);
+        request->route->handle(server->options.app, request);
+        renew_timeout(server, connection);
     }
     return queue_reply(request);
 }
@@ -617,7 +610,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
                          enum MHD_RequestTerminationCode how) {
     http_server *server = context;
     http_request *request = *state;
-    mark(server, connection, false);
+    connections_mark(server->connections, connection, false);
     if (request == NULL) return;
     *state = NULL;
     if (request->uploading) {
@@ -625,7 +618,10 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         server->n_uploads--;
         pthread_mutex_unlock(&server->lock);
     }
-    const int status = how == MHD_REQUEST_TERMINATED_COMPLETED_OK ? request->status : 499;
+    const bool answered = how == MHD_REQUEST_TERMINATED_COMPLETED_OK || request->cut;
+    const int status = answered                                            ? request->status
+                       : how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED ? 408
+                                                                           : 499;
     if (server->options.done != NULL) {
         server->options.done(server->options.app, request, status, clock_now() - request->start);
     }
@@ -634,57 +630,15 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
 /* ---- Connections --------------------------------------------------------------------------- */
 
-static void add_connection(http_server *server, struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    connection_entry *entry = heap_new(sizeof *entry);
-    pthread_mutex_lock(&server->lock);
-    server->n_connections++;
-    if (entry != NULL && info != NULL) {
-        *entry = (connection_entry){connection, info->connect_fd, clock_now(), false,
-                                    server->connections};
-        server->connections = entry;
-        entry = NULL;
-    }
-    pthread_mutex_unlock(&server->lock);
-    heap_free(entry);
-}
-
-static void remove_connection(http_server *server, struct MHD_Connection *connection) {
-    connection_entry *found = NULL;
-    pthread_mutex_lock(&server->lock);
-    server->n_connections--;
-    for (connection_entry **at = &server->connections; *at != NULL; at = &(*at)->next) {
-        if ((*at)->connection != connection) continue;
-        found = *at;
-        *at = found->next;
-        break;
-    }
-    pthread_mutex_unlock(&server->lock);
-    heap_free(found);
-}
-
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode what) {
     (void)state;
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) add_connection(context, connection);
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) remove_connection(context, connection);
-}
-
-static void *reap(void *context) {
-    http_server *server = context;
-    pthread_mutex_lock(&server->lock);
-    while (!server->stop) {
-        struct timespec until = clock_after(REAPER_NANOSECONDS);
-        pthread_cond_timedwait(&server->changed, &server->lock, &until);
-        const double now = clock_now();
-        for (connection_entry *entry = server->connections; entry != NULL; entry = entry->next) {
-            if (entry->in_request || now - entry->since < server->options.header_s) continue;
-            socket_shut(entry->fd);
-        }
+    const http_server *server = context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        connections_add(server->connections, connection, socket_of(connection));
+    } else if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connections_remove(server->connections, connection);
     }
-    pthread_mutex_unlock(&server->lock);
-    return NULL;
 }
 
 /* ---- The server ---------------------------------------------------------------------------- */
@@ -693,8 +647,9 @@ static am_status start_daemon(http_server *server, am_error *error) {
     const http_options *options = &server->options;
     socket_endpoint endpoint;
     REPORT_TRY(socket_resolve(options->host, options->port, &endpoint, error));
-    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL;
-    if (endpoint.is_ipv6) flags |= MHD_USE_IPv6;
+    unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
+                     MHD_USE_POLL | MHD_USE_ITC; /* without ITC it cannot stop listening */
+    if (endpoint.is_ipv6) flags |= MHD_USE_DUAL_STACK;
     if (options->tls_cert != NULL) flags |= MHD_USE_TLS;
     const struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, heap_string(options->tls_cert)},
@@ -719,8 +674,9 @@ static am_status start_daemon(http_server *server, am_error *error) {
     if (errno != 0) {
         return report_fail_errno(error, errno, "%s port %d", options->host, options->port);
     }
-    return report_fail(error, AM_E_SYSTEM, "%s port %d: cannot listen", options->host,
-                       options->port);
+    return report_fail(error, AM_E_SYSTEM, "%s port %d: %s", options->host, options->port,
+                       options->tls_cert != NULL ? "the certificate and key cannot be used"
+                                                 : "cannot listen");
 }
 
 am_status http_start(const http_options *options, http_server **server, am_error *error) {
@@ -728,12 +684,8 @@ am_status http_start(const http_options *options, http_server **server, am_error
     if (fresh == NULL) return report_fail(error, AM_E_MEMORY, "the server");
     fresh->options = *options;
     pthread_mutex_init(&fresh->lock, NULL);
-    pthread_cond_init(&fresh->changed, NULL);
-    am_status status = start_daemon(fresh, error);
-    if (status == AM_OK) {
-        fresh->reaping = pthread_create(&fresh->reaper, NULL, reap, fresh) == 0;
-        if (!fresh->reaping) status = report_fail(error, AM_E_SYSTEM, "no thread");
-    }
+    am_status status = connections_new(options->header_s, &fresh->connections, error);
+    if (status == AM_OK) status = start_daemon(fresh, error);
     if (status != AM_OK) {
         http_stop(&fresh);
         return status;
@@ -754,23 +706,18 @@ void http_stop_listening(http_server *server) {
 }
 
 int http_n_connections(const http_server *server) {
-    const union MHD_DaemonInfo *info =
-        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info != NULL ? (int)info->num_connections : 0;
+    return connections_count(server->connections);
+}
+
+int http_n_requests(const http_server *server) {
+    return connections_busy(server->connections);
 }
 
 void http_stop(http_server **server) {
     http_server *old = *server;
     if (old == NULL) return;
-    if (old->reaping) {
-        pthread_mutex_lock(&old->lock);
-        old->stop = true;
-        pthread_cond_signal(&old->changed);
-        pthread_mutex_unlock(&old->lock);
-        pthread_join(old->reaper, NULL);
-    }
     if (old->daemon != NULL) MHD_stop_daemon(old->daemon);
-    pthread_cond_destroy(&old->changed);
+    connections_free(&old->connections);
     pthread_mutex_destroy(&old->lock);
     heap_free(old);
     *server = NULL;

@@ -56,7 +56,7 @@ typedef struct http_options {
     int n_uploads_max;      /* bodies being received at once */
     uint64_t upload_bytes_max, body_bytes_max;
     int n_fields_max;
-    int idle_s;             /* without a byte */
+    int idle_s;             /* without a byte; a body has half of it before its pace counts */
     int header_s;           /* from connection to the end of the headers */
     const char *spool_dir;
     const http_route *routes;
@@ -74,6 +74,7 @@ AM_CHECK_RESULT am_status http_start(const http_options *options, http_server **
 int http_port(const http_server *server);
 void http_stop_listening(http_server *server); /* what is under way goes on */
 int http_n_connections(const http_server *server);
+int http_n_requests(const http_server *server); /* being received, worked on or answered */
 void http_stop(http_server **server); /* waits for the handlers */
 
 /* ---- The request: borrowed until its handler returns, or its stream ends ------------------- */
@@ -89,6 +90,7 @@ const char *http_query(const http_request *request, const char *name);
 const http_field *http_fields(const http_request *request); /* of form and query, in order */
 const char *http_field_value(const http_request *request, const char *name); /* the last one's */
 http_file *http_files(const http_request *request);
+uint64_t http_n_received(const http_request *request); /* bytes of the body */
 const char *http_body(const http_request *request, size_t *n); /* JSON; "" when there is none */
 /* The file is the caller's: its path, to be freed with heap_free, and its file to be removed. */
 char *http_keep(http_file *file);
@@ -99,7 +101,7 @@ void http_attach(http_request *request, void *data, void (*release)(void *data))
 
 /* ---- The reply: once for a request --------------------------------------------------------- */
 
-/* Before the reply: one more header. */
+/* One more header. Before the reply, a name that is given again takes the place of the first. */
 void http_reply_header(http_request *request, const char *name, const char *value);
 /* `bytes` of heap.h becomes the reply's; NULL is answered with 500. */
 void http_reply(http_request *request, int status, const char *type, char *bytes, size_t n);

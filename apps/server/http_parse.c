@@ -31,7 +31,7 @@ bool http_path_matches(const char *pattern, const char *path, char part[HTTP_PAR
         memcpy(part, path, n);
         part[n] = '\0';
         path += n;
-        pattern += rest ? 2 : 1;
+        pattern += strcspn(pattern, "}"); /* the name inside is for the reader */
     }
     return *path == '\0';
 }

@@ -10,10 +10,14 @@
 #include "common/report.h"
 #include "server/wall_clock.h"
 
+#define BEAMS_MAX 16 /* what a request may ask for */
+#define ROWS_MAX 448 /* of a batch: Whisper's text context */
+
 struct model {
     char id[128];
     char source[1024]; /* what am_engine_open takes */
     am_engine *engine; /* NULL while loading */
+    am_pool *pool;     /* the batch all its recordings share */
     int n_users;
     double last_used;
     model *next;
@@ -42,6 +46,7 @@ am_status models_new(const options *opts, models **list, am_error *error) {
 }
 
 static void free_model(model *old) {
+    am_pool_free(&old->pool);
     am_engine_close(&old->engine);
     heap_free(old);
 }
@@ -206,9 +211,19 @@ static void free_taken(model *taken) {
 /* Opens what is in the list with one user; the lock is held, and given up meanwhile. */
 static am_status load(models *list, model *fresh, am_error *error) {
     am_engine *engine = NULL;
+    am_pool *pool = NULL;
+    am_pool_options sizes;
     pthread_mutex_unlock(&list->lock);
-    const am_status status =
-        am_engine_open(fresh->source, &list->opts->engine, &engine, error);
+    am_pool_options_init(&sizes);
+    sizes.n_slots = list->opts->params.batch_size;
+    sizes.n_beams_max = BEAMS_MAX;
+    if (sizes.n_beams_max * sizes.n_slots > ROWS_MAX) {
+        sizes.n_beams_max = ROWS_MAX / sizes.n_slots;
+    }
+    sizes.n_recordings_max = list->opts->max_active;
+    am_status status = am_engine_open(fresh->source, &list->opts->engine, &engine, error);
+    if (status == AM_OK) status = am_pool_new(engine, &sizes, &pool, error);
+    if (status != AM_OK) am_engine_close(&engine);
     pthread_mutex_lock(&list->lock);
     pthread_cond_broadcast(&list->changed);
     if (status != AM_OK) {
@@ -216,6 +231,7 @@ static am_status load(models *list, model *fresh, am_error *error) {
         heap_free(fresh);
         return status;
     }
+    fresh->pool = pool;
     fresh->engine = engine;
     return AM_OK;
 }
@@ -288,6 +304,10 @@ am_engine *model_engine(model *chosen) {
     return chosen->engine;
 }
 
+am_pool *model_pool(model *chosen) {
+    return chosen->pool;
+}
+
 const char *model_id(const model *chosen) {
     return chosen->id;
 }
@@ -344,6 +364,7 @@ static void describe_loaded(models *list, model_state *state) {
         state->n_bytes = info.n_weight_bytes;
         state->load_seconds = info.load_seconds;
         state->n_users = loaded->n_users;
+        am_pool_get_stats(loaded->pool, &state->pool);
     }
     pthread_mutex_unlock(&list->lock);
 }

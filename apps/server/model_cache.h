@@ -23,6 +23,7 @@ void models_release(models *list, model *chosen);
 void models_resolve(models *list, const char *name, char *id, size_t size);
 
 am_engine *model_engine(model *chosen);
+am_pool *model_pool(model *chosen);
 const char *model_id(const model *chosen);
 /* E_UNSUPPORTED when it was never trained for the task. */
 AM_CHECK_RESULT am_status model_check_task(model *chosen, am_task task, am_error *error);
@@ -33,6 +34,7 @@ typedef struct model_state {
     int n_users;
     uint64_t n_bytes;     /* of weights in memory, or of files */
     double load_seconds;
+    am_pool_stats pool;   /* of loaded ones */
     int64_t created;      /* when its files were written, seconds since 1970; 0 = unknown */
 } model_state;
 

@@ -46,7 +46,7 @@ static const struct {
             "eta_s number?, position integer?, bytes integer, error ErrorBody?, edited boolean, "
             "options object, snippet? string"},
     {"Jobs", "jobs Job[], total integer"},
-    {"NewJobs", "id string, jobs Job[]"},
+    {"JobsAccepted", "id string, jobs Job[]"},
     {"Peaks", "duration number, peaks number[]"},
     {"EditedTranscript", "segments EditedSegment[]"},
     {"EditedSegment", "start number, end number, text string, speaker? string?, words? Word[]"},

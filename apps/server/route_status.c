@@ -19,6 +19,15 @@ void handle_health(void *context, http_request *request) {
     reply_json(request, strcmp(word, "ok") == 0 ? 200 : 503, json_pack("{s:s}", "status", word));
 }
 
+/* The batch all recordings of a model share. */
+static json_t *batch_json(const am_pool_stats *pool) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "slots", (json_int_t)pool->n_slots,
+                     "windows", (json_int_t)pool->n_windows, "recordings",
+                     (json_int_t)pool->n_active, "windows_done", (json_int_t)pool->n_windows_done,
+                     "steps", (json_int_t)pool->n_steps, "rows", (json_int_t)pool->n_rows,
+                     "busy_seconds", pool->busy_seconds);
+}
+
 static json_t *model_json(const model_state *state) {
     json_t *json = json_pack("{s:s, s:b, s:b, s:b, s:I, s:i}", "id", state->id, "loaded",
                              state->loaded, "installed", state->installed, "default",
@@ -27,6 +36,7 @@ static json_t *model_json(const model_state *state) {
     if (state->loaded) {
         json_object_set_new(json, "multilingual", json_boolean(state->multilingual));
         json_object_set_new(json, "load_seconds", json_real(state->load_seconds));
+        json_object_set_new(json, "batch", batch_json(&state->pool));
     }
     return json;
 }

@@ -11,16 +11,19 @@
 
 #include "common/heap.h"
 #include "common/report.h"
+#include "server/admission.h"
 #include "server/app.h"
+#include "server/metrics.h"
 #include "server/wall_clock.h"
 #include "server/server_log.h"
 #include "server/socket.h"
 #include "server/spool.h"
+#include "server/watch.h"
 
 #define PEM_MAX ((size_t)1 << 20)
 #define TICK_NANOSECONDS 200000000L
 #define EXPIRE_TICKS 25
-#define CANCEL_S 5.0 /* for what is cancelled to stop */
+#define CANCEL_S 5.0 /* for what is cancelled to stop, and to be answered */
 
 typedef struct life {
     app app;
@@ -28,6 +31,7 @@ typedef struct life {
     bool loading;
     char *tls_cert, *tls_key;
     pthread_t loader;
+    watch *watch;
     bool has_loader;
 } life;
 
@@ -52,6 +56,7 @@ static void *load_models(void *context) {
         if (status == AM_OK) models_release(list, chosen);
         at += n + (at[n] == ',' ? 1 : 0);
     }
+    if (status == AM_OK) status = jobs_run(l->app.jobs, &error);
     if (status != AM_OK) {
         snprintf(l->load_error, sizeof l->load_error, "%s: %s", am_status_message(error.status),
                  error.detail);
@@ -63,17 +68,10 @@ static void *load_models(void *context) {
     return NULL;
 }
 
-/* Before any body: what holds for all routes. */
-static bool admit(void *context, http_request *request) {
-    const app *a = context;
-    (void)a;
-    (void)request;
-    return true;
-}
-
 static void done(void *context, const http_request *request, int status, double seconds) {
-    (void)context;
+    const app *a = context;
     const http_route *route = http_matched(request);
+    metrics_count(a->metrics, route, status, seconds, http_n_received(request));
     if (route != NULL && (route->flags & HTTP_QUIET) != 0 && status < 400) return;
     log_request(http_id(request), http_peer(request), http_method(request), http_path(request),
                 status, seconds);
@@ -99,13 +97,13 @@ static am_status start_http(life *l, am_error *error) {
         .upload_bytes_max = (uint64_t)(opts->max_upload_mb * 1e6),
         .body_bytes_max = (uint64_t)64 << 20,
         .n_fields_max = 256,
-        .idle_s = 60,
-        .header_s = 20,
+        .idle_s = opts->client_timeout_s,
+        .header_s = opts->client_timeout_s,
         .spool_dir = l->spool_dir,
         .routes = routes,
         .n_routes = n_routes,
         .app = &l->app,
-        .admit = admit,
+        .admit = admission_check,
         .done = done,
     };
     return http_start(&http, &l->app.http, error);
@@ -122,7 +120,13 @@ static am_status start(life *l, am_error *error) {
     REPORT_TRY(spool_make_folder(l->spool_dir, error));
     spool_clean(l->spool_dir);
     REPORT_TRY(service_new(opts, &l->app.service, error));
+    REPORT_TRY(admission_new(opts, &l->app.admission, error));
+    REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
+    REPORT_TRY(jobs_open(opts, l->app.service, &l->app.jobs, error));
     REPORT_TRY(start_http(l, error));
+    if (opts->watch != NULL) {
+        REPORT_TRY(watch_start(opts, l->app.jobs, l->spool_dir, &l->watch, error));
+    }
     l->has_loader = pthread_create(&l->loader, NULL, load_models, l) == 0;
     return l->has_loader ? AM_OK : report_fail(error, AM_E_SYSTEM, "no thread");
 }
@@ -132,26 +136,25 @@ static void pause_a_tick(void) {
     nanosleep(&tick, NULL);
 }
 
-/* At most so long, for nothing to be under way; whether something was. */
-static bool wait_until_idle(const life *l, double seconds) {
+/* At most so long, for nothing to be under way. */
+static void wait_until_idle(const life *l, double seconds) {
     const double until = clock_now() + seconds;
-    bool busy = false;
-    for (;;) {
+    while (clock_now() < until) {
         const service_stats stats = service_get_stats(l->app.service);
-        if (stats.n_active + stats.n_waiting == 0) return busy;
-        busy = true;
-        if (clock_now() >= until) return busy;
+        if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) break;
         pause_a_tick();
     }
 }
 
 /* Waits for what is under way, at most so long; then it is cancelled, and its clients told. */
 static void drain(life *l) {
+    watch_stop(&l->watch);
     service_close(l->app.service, false);
+    jobs_close(l->app.jobs);
     http_stop_listening(l->app.http);
-    (void)wait_until_idle(l, l->app.opts->drain_s);
+    wait_until_idle(l, l->app.opts->drain_s);
     service_close(l->app.service, true);
-    if (wait_until_idle(l, CANCEL_S)) pause_a_tick();
+    wait_until_idle(l, CANCEL_S);
 }
 
 static void announce(const life *l) {
@@ -186,7 +189,11 @@ int serve(const options *opts, bool (*stop)(void *), void *context) {
         code = report_error(NULL, &error);
     }
     if (l->has_loader) pthread_join(l->loader, NULL);
+    watch_stop(&l->watch);
     http_stop(&l->app.http);
+    metrics_free(&l->app.metrics);
+    admission_free(&l->app.admission);
+    jobs_free_all(&l->app.jobs);
     service_free(&l->app.service);
     heap_free(l->tls_cert);
     heap_free(l->tls_key);

@@ -26,7 +26,7 @@ struct service {
     int n_running, n_background;
     bool closed, cancelled;
     service_stats stats;
-    pthread_mutex_t alone; /* one transcription at a time */
+    pthread_mutex_t alone; /* one at a time of those that do not share the batch */
 };
 
 am_status service_new(const options *opts, service **made, am_error *error) {
@@ -164,22 +164,33 @@ static bool on_cancel(void *user) {
            (r->to != NULL && r->to->cancel != NULL && r->to->cancel(r->to->user));
 }
 
-static am_status transcribe(service *s, work *w, am_engine *engine, am_audio *audio,
-                            am_result **result, am_error *error) {
-    relay r = {s, w->callbacks};
-    const am_callbacks callbacks = {on_progress, on_segment, on_cancel, &r};
+/* Languages, and the mode whose windows wait for each other, have no use for a batch. */
+static am_status run_alone(service *s, work *w, am_engine *engine, am_audio *audio,
+                           const am_callbacks *callbacks, am_result **result, am_error *error) {
     am_session *session = NULL;
     pthread_mutex_lock(&s->alone);
-    const double start = clock_now();
     am_status status = am_session_new(engine, &session, error);
     if (status == AM_OK && w->detect_only) {
         status = am_detect_language(session, audio, w->languages, 128, &w->n_languages, error);
     } else if (status == AM_OK) {
-        status = am_transcribe(session, audio, &w->opts->params, &callbacks, result, error);
+        status = am_transcribe(session, audio, &w->opts->params, callbacks, result, error);
     }
     am_session_free(&session);
-    w->processing_s = clock_now() - start;
     pthread_mutex_unlock(&s->alone);
+    return status;
+}
+
+static am_status transcribe(service *s, work *w, model *chosen, am_audio *audio,
+                            am_result **result, am_error *error) {
+    relay r = {s, w->callbacks};
+    const am_callbacks callbacks = {on_progress, on_segment, on_cancel, &r};
+    const bool alone = w->detect_only || w->opts->params.mode == AM_MODE_SEQUENTIAL;
+    const double start = clock_now();
+    const am_status status =
+        alone ? run_alone(s, w, model_engine(chosen), audio, &callbacks, result, error)
+              : am_pool_transcribe(model_pool(chosen), audio, &w->opts->params, &callbacks, result,
+                                   error);
+    w->processing_s = clock_now() - start;
     if (status != AM_OK) am_result_free(result);
     return status;
 }
@@ -218,7 +229,7 @@ static am_status run_with(service *s, work *w, model *chosen, am_result **result
         w->waited_s = clock_now() - start;
     }
     if (status == AM_OK) {
-        status = transcribe(s, w, model_engine(chosen), audio, result, error);
+        status = transcribe(s, w, chosen, audio, result, error);
         pthread_mutex_lock(&s->lock);
         leave(s, &own);
         pthread_mutex_unlock(&s->lock);

@@ -36,7 +36,8 @@ char *socket_address_text(const struct sockaddr *address) {
         memcpy(&v6, address, sizeof v6);
         (void)inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
     }
-    return heap_string(text);
+    const bool mapped = strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.') != NULL;
+    return heap_string(text + (mapped ? 7 : 0));
 }
 
 bool socket_is_loopback(const char *host) {
@@ -44,13 +45,34 @@ bool socket_is_loopback(const char *host) {
            strcmp(host, "::1") == 0;
 }
 
+/* Linux's: the other side sends no more, whatever of it has not been read (a TLS farewell, say). */
+#ifndef POLLRDHUP
+#define POLLRDHUP 0x2000
+#endif
+#define LINGER_ROUNDS 20
+#define LINGER_MS 100
+#define LINGER_PIECES 1024 /* of 16 KiB */
+
 bool socket_is_closed(int fd) {
-    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    struct pollfd entry = {.fd = fd, .events = POLLRDHUP};
     if (poll(&entry, 1, 0) <= 0) return false;
-    if ((entry.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return true;
-    char byte;
-    const ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return (entry.revents & (POLLRDHUP | POLLERR | POLLHUP | POLLNVAL)) != 0;
+}
+
+void socket_last_words(int fd, const char *bytes, size_t n) {
+    char dropped[16384];
+    (void)send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)shutdown(fd, SHUT_WR);
+    int n_pieces = 0;
+    for (int round = 0; round < LINGER_ROUNDS && n_pieces < LINGER_PIECES; round++) {
+        struct pollfd entry = {.fd = fd, .events = POLLIN};
+        if (poll(&entry, 1, LINGER_MS) < 0) return;
+        ssize_t n_read = 1;
+        for (; n_read > 0 && n_pieces < LINGER_PIECES; n_pieces++) {
+            n_read = recv(fd, dropped, sizeof dropped, MSG_DONTWAIT);
+        }
+        if (n_read == 0 || (n_read < 0 && errno != EAGAIN && errno != EINTR)) return;
+    }
 }
 
 void socket_shut(int fd) {

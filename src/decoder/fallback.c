@@ -85,6 +85,7 @@ static bool needs_fallback(const am_params *params, const am_decoded *decoded) {
 
 am_status am__attempt_take(am_attempt *attempt, am_search *search, const am_plan *plan,
                            bool *again, am_error *error) {
+    AM_TRY(am__search_outcome(search, attempt->slot, error));
     const am_search_result found = am__search_result(search, attempt->slot);
     AM_TRY(take_result(attempt, plan, &found, error));
     attempt->n_tried++;

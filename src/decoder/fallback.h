@@ -49,7 +49,7 @@ AM_CHECK_RESULT am_status am__attempt_begin(am_attempt *attempt, am_search *sear
 
 /*
  * When the slot's search is done: takes its result into `decoded`; *again when it failed the gates
- * and the search at the next temperature has begun.
+ * and the search at the next temperature has begun. E_INTERNAL when the search has no result.
  */
 AM_CHECK_RESULT am_status am__attempt_take(am_attempt *attempt, am_search *search,
                                            const am_plan *plan, bool *again, am_error *error);

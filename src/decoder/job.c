@@ -199,8 +199,7 @@ static void replace_beams(am_job *job, am_kvcache *cache, const extension *list,
     job->n_live = n_next;
 }
 
-static am_status advance_beams(am_job *job, am_kvcache *cache, const am_ranking *rankings,
-                               am_error *error) {
+static void advance_beams(am_job *job, am_kvcache *cache, const am_ranking *rankings) {
     const size_t n_beams = job->options.n_beams;
     const size_t capacity = ENDED_PER_BEAM * job->n_beams_max;
     const double wanted = rint((double)n_beams * job->options.patience);
@@ -215,22 +214,21 @@ static am_status advance_beams(am_job *job, am_kvcache *cache, const am_ranking 
     job->n_new++;
     if (job->n_ended < n_ended_max && job->n_live > 0 && !is_full(job)) {
         job->phase = AM_JOB_RUNNING;
-        return AM_OK;
+        return;
     }
     /* Too few finished: the best unfinished beams stand in for them. */
     for (size_t i = 0; i < job->n_live && job->n_ended < n_beams; i++) {
         finish(job, &job->live[i], job->live[i].sum_logprob, n_beams);
     }
-    if (job->n_ended == 0) AM_FAIL(error, AM_E_INTERNAL, "the rules left no token to say");
-    job->phase = AM_JOB_DONE;
-    return AM_OK;
+    job->phase = job->n_ended > 0 ? AM_JOB_DONE : AM_JOB_STUCK;
 }
 
-am_status am__job_advance(am_job *job, am_kvcache *cache, const am_ranking *rankings,
-                          am_error *error) {
-    if (uses_beams(job)) return advance_beams(job, cache, rankings, error);
-    advance_alone(job, cache, rankings);
-    return AM_OK;
+void am__job_advance(am_job *job, am_kvcache *cache, const am_ranking *rankings) {
+    if (uses_beams(job)) {
+        advance_beams(job, cache, rankings);
+    } else {
+        advance_alone(job, cache, rankings);
+    }
 }
 
 /* ---- The result -------------------------------------------------------------------------- */

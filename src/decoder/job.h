@@ -25,6 +25,7 @@ typedef enum am_job_phase {
     AM_JOB_PROMPT,  /* the prompt has to be run */
     AM_JOB_RUNNING, /* every live hypothesis has a token to be run */
     AM_JOB_DONE,    /* the result can be read */
+    AM_JOB_STUCK,   /* the rules left no token to say: there is no result */
 } am_job_phase;
 
 typedef struct am_job {
@@ -61,9 +62,8 @@ bool am__job_waits(const am_job *job, size_t i);
  * (one row after the prompt). Returns how many rows that is. */
 size_t am__job_ask(am_job *job, am_ranking *rankings);
 
-/* Takes the answers. Ends in phase RUNNING or DONE; E_INTERNAL when the rules leave no token. */
-AM_CHECK_RESULT am_status am__job_advance(am_job *job, am_kvcache *cache,
-                                          const am_ranking *rankings, am_error *error);
+/* Takes the answers. Ends in phase RUNNING, DONE or STUCK. */
+void am__job_advance(am_job *job, am_kvcache *cache, const am_ranking *rankings);
 
 /* Of a job that is DONE; valid until it is released. */
 am_search_result am__job_result(const am_job *job);

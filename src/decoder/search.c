@@ -85,14 +85,20 @@ void am__search_begin(am_search *search, size_t slot, const am_search_input *inp
     am__job_begin(&search->jobs[slot], am__decoder_cache(search->space), input, options);
 }
 
-void am__search_clear(am_search *search) {
-    for (size_t i = 0; i < search->n_slots; i++) {
-        am__job_release(&search->jobs[i], am__decoder_cache(search->space));
-    }
+void am__search_drop(am_search *search, size_t slot) {
+    am__job_release(&search->jobs[slot], am__decoder_cache(search->space));
 }
 
 bool am__search_done(const am_search *search, size_t slot) {
-    return search->jobs[slot].phase == AM_JOB_DONE;
+    const am_job_phase phase = search->jobs[slot].phase;
+    return phase == AM_JOB_DONE || phase == AM_JOB_STUCK;
+}
+
+am_status am__search_outcome(const am_search *search, size_t slot, am_error *error) {
+    if (search->jobs[slot].phase == AM_JOB_STUCK) {
+        AM_FAIL(error, AM_E_INTERNAL, "the rules left no token to say");
+    }
+    return AM_OK;
 }
 
 am_work am__search_work(const am_search *search) {
@@ -148,7 +154,7 @@ static void rank_row(void *context, size_t row, size_t n_rows) {
 }
 
 /* What the logits say, for all rows of all slots at once; then what the slots make of it. */
-static am_status advance(am_search *search, const am_exec *exec, float *logits, am_error *error) {
+static void advance(am_search *search, const am_exec *exec, float *logits) {
     const size_t n_vocab = (size_t)am__decoder_dims(search->decoder)->n_vocab;
     rank_job ranks = {search, exec->kernels, n_vocab};
     size_t n_rows = 0;
@@ -172,10 +178,9 @@ static am_status advance(am_search *search, const am_exec *exec, float *logits, 
         if (search->first_logit[i] == SIZE_MAX) continue;
         size_t n = 0;
         for (size_t h = 0; h < job->n_live; h++) n += !job->live[h].ended;
-        AM_TRY(am__job_advance(job, am__decoder_cache(search->space), rankings, error));
+        am__job_advance(job, am__decoder_cache(search->space), rankings);
         rankings += n;
     }
-    return AM_OK;
 }
 
 am_status am__search_step(am_search *search, const am_exec *exec, am_error *error) {
@@ -196,7 +201,8 @@ am_status am__search_step(am_search *search, const am_exec *exec, am_error *erro
                            error));
     float *logits =
         am__decoder_logits(search->decoder, exec, search->space, search->logit_rows, n_logits);
-    return advance(search, exec, logits, error);
+    advance(search, exec, logits);
+    return AM_OK;
 }
 
 /* ---- Tokens run outside any slot ---------------------------------------------------------- */

@@ -52,18 +52,22 @@ void am__search_free(am_search **search);
 void am__search_begin(am_search *search, size_t slot, const am_search_input *input,
                       const am_search_options *options);
 
-/* Ends the searches of all slots, done or not. */
-void am__search_clear(am_search *search);
+/* Ends the search of a slot, done or not. */
+void am__search_drop(am_search *search, size_t slot);
 
-/* One decoder call for all slots that are not done. E_INTERNAL only. */
+/* One decoder call for all slots that are not done. E_INTERNAL only; what is wrong with the search
+ * of one slot ends that one. */
 AM_CHECK_RESULT am_status am__search_step(am_search *search, const am_exec *exec, am_error *error);
 
 bool am__search_done(const am_search *search, size_t slot);
+/* Of a slot that is done: E_INTERNAL when it has no result, because its rules left no token. */
+AM_CHECK_RESULT am_status am__search_outcome(const am_search *search, size_t slot,
+                                             am_error *error);
 
 /* Steps, rows and bytes of all calls of am__search_step so far. */
 am_work am__search_work(const am_search *search);
 
-/* Of a slot that is done; the tokens are borrowed until its next search. */
+/* Of a slot that is done and has a result; the tokens are borrowed until its next search. */
 am_search_result am__search_result(const am_search *search, size_t slot);
 
 /* The rest runs tokens outside the slots, whose searches it leaves alone.

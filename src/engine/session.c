@@ -6,21 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine.h"
-#include "segments/batched.h"
-#include "segments/clips.h"
+#include "engine/request.h"
+#include "engine/session.h"
 #include "segments/sequential.h"
-
-struct am_session {
-    const am_engine *engine;
-    am_exec exec;
-    am_encoder_space *encoder_space;
-    am_cross *crosses[AM_MAX_BATCH]; /* by slot, the first always there */
-    am_search *search;
-    size_t n_slots, n_beams; /* that `search` has room for */
-    am_aligner *aligner;  /* made when word times are first asked for */
-    am_trace trace;
-};
 
 am_status am_session_new(am_engine *engine, am_session **session, am_error *error) {
     am_session *fresh = NULL;
@@ -55,9 +43,8 @@ void am_session_free(am_session **session) {
     *session = NULL;
 }
 
-/* Makes room for a search of n_slots windows of n_beams sequences. */
-static am_status need_search(am_session *session, size_t n_slots, size_t n_beams,
-                             am_error *error) {
+am_status am__session_need_search(am_session *session, size_t n_slots, size_t n_beams,
+                                  am_error *error) {
     if (session->search != NULL && session->n_slots >= n_slots && session->n_beams >= n_beams) {
         return AM_OK;
     }
@@ -72,13 +59,13 @@ static am_status need_search(am_session *session, size_t n_slots, size_t n_beams
     return AM_OK;
 }
 
-static am_status need_aligner(am_session *session, am_error *error) {
+am_status am__session_need_aligner(am_session *session, am_error *error) {
     if (session->aligner != NULL) return AM_OK;
     return am__aligner_new(&session->engine->dims, session->engine->heads,
                            session->engine->n_heads, &session->aligner, error);
 }
 
-static am_pipeline pipeline_of(am_session *session, bool word_timestamps) {
+am_pipeline am__session_pipeline(am_session *session, bool word_timestamps) {
     return (am_pipeline){
         .exec = &session->exec,
         .dims = &session->engine->dims,
@@ -103,8 +90,8 @@ static am_status language_probs(am_session *session, am_frames *frames, float *p
     const size_t n_ctx = (size_t)engine->dims.n_audio_ctx;
     size_t n_frames = 0;
     AM_TRY(am__frames_seek(frames, 0, &n_frames, error));
-    AM_TRY(need_search(session, 1, 1, error));
-    const am_pipeline pipeline = pipeline_of(session, false);
+    AM_TRY(am__session_need_search(session, 1, 1, error));
+    const am_pipeline pipeline = am__session_pipeline(session, false);
     am__frames_copy(frames, 0, 2 * n_ctx,
                     am__encoder_input(session->encoder_space, engine->encoder));
     am__pipeline_encode(&pipeline, n_ctx);
@@ -160,180 +147,95 @@ am_status am_detect_language(am_session *session, am_audio *audio, am_language_p
     return AM_OK;
 }
 
-/* The language to transcribe in as far as no audio is needed to know it: as given, or English for
- * an English-only model; NULL = to be detected. */
-static am_status chosen_language(const am_engine *engine, const am_params *params,
-                                 const char **language, am_error *error) {
-    const bool multilingual = am__tokenizer_specials(engine->tokenizer)->n_languages > 0;
-    const char *wanted = params->language;
-    *language = multilingual ? NULL : "en";
-    if (wanted == NULL || strcmp(wanted, "auto") == 0 || *wanted == '\0') return AM_OK;
-    const char *code = am_language_code(wanted);
-    if (code == NULL) AM_FAIL(error, AM_E_ARG, "language: \"%s\" is unknown", wanted);
-    if (!multilingual && strcmp(code, "en") != 0) {
-        AM_FAIL(error, AM_E_UNSUPPORTED, "language: the model \"%s\" knows only English",
-                engine->name);
-    }
-    *language = code;
-    return AM_OK;
-}
-
-/* ---- Parameters -------------------------------------------------------------------------- */
-
-static am_status check_vad(const am_engine *engine, const am_params *params, am_error *error) {
-    am_regions regions;
-    if (params->mode != AM_MODE_BATCHED || !params->vad_filter) return AM_OK;
-    if (engine->vad == NULL) {
-        AM_FAIL(error, AM_E_NOT_FOUND,
-                "the speech detector \"silero-vad\" is not installed (get it with: amanuensis "
-                "pull silero-vad; or do without: --vad_filter False)");
-    }
-    return am__regions_init(&regions, &params->vad, error);
-}
-
-am_status am_engine_check(const am_engine *engine, const am_params *params, am_error *error) {
-    am_params defaults;
-    am_params_init(&defaults);
-    if (params == NULL) params = &defaults;
-    const char *language = NULL;
-    am_plan plan;
-    am_clips clips;
-    AM_TRY(am__params_check(params, error));
-    AM_TRY(chosen_language(engine, params, &language, error));
-    AM_TRY(check_vad(engine, params, error));
-    AM_TRY(am__clips_parse(params->clip_timestamps, &clips, error));
-    am__clips_free(&clips);
-    const am_status status = am__plan_init(&plan, params, engine->tokenizer, &engine->dims,
-                                           language != NULL ? language : "en", error);
-    am__plan_free(&plan);
-    return status;
-}
-
 /* ---- Transcription ----------------------------------------------------------------------- */
 
-/* One transcription: what it is given and what it makes. */
-typedef struct task {
-    am_session *session;
-    am_audio *audio;
-    const am_params *params;
-    const am_callbacks *callbacks;
-    const char *language; /* NULL = to be detected */
-    am_result *result;
-} task;
-
-static size_t beams_of(const am_params *params) {
-    return (size_t)(params->beam_size > params->best_of ? params->beam_size : params->best_of);
-}
-
-static am_status decode_frames(const task *t, am_frames *frames, am_error *error) {
-    am_session *session = t->session;
+static am_status decode_frames(am_session *session, const am_request *request, am_frames *frames,
+                               am_error *error) {
     const am_engine *engine = session->engine;
-    am_language_prob language = {t->language, 1};
+    const am_params *params = request->params;
+    am_language_prob language = {request->language, 1};
     size_t n_frames = 0;
     AM_TRY(am__frames_seek(frames, 0, &n_frames, error));
     if (am__frames_samples(frames) == 0) {
         AM_FAIL(error, AM_E_NO_AUDIO, "the audio has no samples");
     }
-    if (t->language == NULL) {
+    if (request->language == NULL) {
         am_language_prob ranked[LANGUAGES_MAX];
         size_t n = 0;
         AM_TRY(rank_languages(session, frames, ranked, &n, error));
         language = ranked[0];
     }
-    AM_TRY(am__result_set_language(t->result, language.code, (double)language.probability, error));
+    AM_TRY(am__result_set_language(request->result, language.code, (double)language.probability,
+                                   error));
     am_plan plan;
     am_status status =
-        am__plan_init(&plan, t->params, engine->tokenizer, &engine->dims, language.code, error);
-    if (status == AM_OK) status = need_search(session, 1, beams_of(t->params), error);
+        am__plan_init(&plan, params, engine->tokenizer, &engine->dims, language.code, error);
     if (status == AM_OK) {
-        const am_pipeline pipeline = pipeline_of(session, t->params->word_timestamps);
+        status = am__session_need_search(session, 1, am__request_beams(params), error);
+    }
+    if (status == AM_OK) {
+        const am_pipeline pipeline = am__session_pipeline(session, params->word_timestamps);
         const am_transcription transcription = {
-            &pipeline, &plan, frames, am_audio_duration(t->audio), t->callbacks, t->result};
+            &pipeline, &plan, frames, am_audio_duration(request->audio), request->callbacks,
+            request->result};
         status = am__transcribe_sequential(&transcription, error);
     }
     am__plan_free(&plan);
     return status;
 }
 
-static am_status run_sequential(const task *t, am_error *error) {
-    const am_engine *engine = t->session->engine;
+static am_status run_sequential(am_session *session, const am_request *request, am_error *error) {
+    const am_engine *engine = session->engine;
     am_frames *frames = NULL;
-    AM_TRY(am__frames_new(t->audio, engine->dims.n_mels, engine->kernels, &frames, error));
-    const am_status status = decode_frames(t, frames, error);
-    am__result_set_duration(t->result, (double)am__frames_samples(frames) / AM_SAMPLE_RATE);
+    AM_TRY(am__frames_new(request->audio, engine->dims.n_mels, engine->kernels, &frames, error));
+    const am_status status = decode_frames(session, request, frames, error);
+    am__result_set_duration(request->result, (double)am__frames_samples(frames) / AM_SAMPLE_RATE);
     am__frames_free(&frames);
     return status;
 }
 
-static am_status decode_feed(const task *t, am_feed *feed, am_error *error) {
-    am_session *session = t->session;
-    const size_t n_beams = beams_of(t->params);
-    const size_t n_most = (size_t)session->engine->dims.n_text_ctx / n_beams;
-    size_t n_slots = (size_t)t->params->batch_size;
-    if (n_slots > n_most) n_slots = n_most;
-    AM_TRY(need_search(session, n_slots, n_beams, error));
-    const am_pipeline pipeline = pipeline_of(session, t->params->word_timestamps);
+/* A batch of its own for the one recording. */
+static am_status run_batch(am_session *session, am_request *request, size_t n_slots,
+                           am_error *error) {
+    const am_pipeline pipeline =
+        am__session_pipeline(session, request->params->word_timestamps);
     const am_batch_input input = {
-        .pipeline = &pipeline,
-        .crosses = session->crosses,
-        .n_slots = n_slots,
-        .params = t->params,
-        .language = t->language,
-        .feed = feed,
-        .duration_s = am_audio_duration(t->audio),
-        .callbacks = t->callbacks,
-        .result = t->result,
-    };
-    AM_TRY(am__transcribe_batched(&input, error));
-    if (am__feed_samples(feed) == 0) AM_FAIL(error, AM_E_NO_AUDIO, "the audio has no samples");
-    return AM_OK;
+        .pipeline = &pipeline, .crosses = session->crosses, .n_slots = n_slots};
+    am_batch *batch = NULL;
+    AM_TRY(am__request_open(request, &pipeline, NULL, NULL, error));
+    AM_TRY(am__batch_new(&input, &batch, error));
+    am__batch_run(batch, &request->recording);
+    am__batch_free(&batch);
+    return am__request_status(request, error);
 }
 
-static am_status run_batched(const task *t, am_error *error) {
-    am_session *session = t->session;
-    const am_feed_input input = {
-        .audio = t->audio,
-        .vad = t->params->vad_filter ? session->engine->vad : NULL,
-        .vad_options = &t->params->vad,
-        .clip_timestamps = t->params->clip_timestamps,
-    };
-    am_feed *feed = NULL;
-    AM_TRY(am__feed_open(&input, &feed, error));
-    const am_status status = decode_feed(t, feed, error);
-    double decoding = 0, speech = 0;
-    am__feed_times(feed, &decoding, &speech);
-    session->trace.seconds[AM_STAGE_DECODING] += decoding;
-    session->trace.seconds[AM_STAGE_SPEECH] += speech;
-    am__result_set_duration(t->result, (double)am__feed_samples(feed) / AM_SAMPLE_RATE);
-    am__feed_close(&feed);
+static am_status run_batched(am_session *session, am_request *request, am_error *error) {
+    const size_t n_beams = am__request_beams(request->params);
+    const size_t n_most = (size_t)session->engine->dims.n_text_ctx / n_beams;
+    size_t n_slots = (size_t)request->params->batch_size;
+    if (n_slots > n_most) n_slots = n_most;
+    AM_TRY(am__session_need_search(session, n_slots, n_beams, error));
+    const am_status status = run_batch(session, request, n_slots, error);
+    am__request_close(request, &session->trace);
     return status;
 }
 
-static am_status run(const task *t, am_error *error) {
-    if (t->params->word_timestamps) AM_TRY(need_aligner(t->session, error));
-    return t->params->mode == AM_MODE_SEQUENTIAL ? run_sequential(t, error)
-                                                 : run_batched(t, error);
+static am_status run(am_session *session, am_request *request, am_error *error) {
+    if (request->params->word_timestamps) AM_TRY(am__session_need_aligner(session, error));
+    return request->params->mode == AM_MODE_SEQUENTIAL ? run_sequential(session, request, error)
+                                                       : run_batched(session, request, error);
 }
 
 am_status am_transcribe(am_session *session, am_audio *audio, const am_params *params,
                         const am_callbacks *callbacks, am_result **result, am_error *error) {
     am_params defaults;
     am_params_init(&defaults);
-    task t = {session, audio, params != NULL ? params : &defaults, callbacks, NULL, NULL};
-    AM_TRY(am_engine_check(session->engine, t.params, error));
-    AM_TRY(chosen_language(session->engine, t.params, &t.language, error));
-    AM_TRY(am__result_new(t.params->task, &t.result, error));
-    am_status status = run(&t, error);
-    if (status == AM_OK || status == AM_E_CANCELLED) {
-        const am_status finished = am__result_finish(t.result, error);
-        if (finished != AM_OK) status = finished;
-    }
-    if (status == AM_OK || status == AM_E_CANCELLED) {
-        *result = t.result;
-    } else {
-        am_result_free(&t.result);
-    }
-    return status;
+    am_request request = {.engine = session->engine,
+                          .audio = audio,
+                          .params = params != NULL ? params : &defaults,
+                          .callbacks = callbacks};
+    AM_TRY(am__request_begin(&request, error));
+    return am__request_end(&request, run(session, &request, error), result, error);
 }
 
 size_t am_session_stages(const am_session *session, am_stage_time *stages, size_t capacity) {

@@ -11,11 +11,12 @@
 
 #include <string.h>
 
-#define NR_MAX 64
-#define PIECE_FLOATS 4096 /* 16 KiB: half of the smallest L1 */
+/* A piece is at most 16 KiB, half of the smallest L1. Its length does not follow from the kernel's
+ * width: the order of sums would, too. */
+#define NR_MAX 32
+#define K_STEP ((size_t)128)
 #define ROWS_PER_BLOCK 96
 #define FEW_ROWS 24
-#define EQUAL_ROWS 4 /* from here on a tile sums each row in the same order */
 #define PARTS_PER_THREAD 4
 
 static size_t min_size(size_t a, size_t b) {
@@ -38,6 +39,7 @@ am_status am__linear_init(am_linear *linear, const am_kernels *kernels,
                           am_error *error) {
     const size_t nr = kernels->gemm.nr;
     am_linear fresh = {.n_in = parts[0].weight->n_cols, .nr = nr, .half = all_half(parts, n_parts)};
+    if (nr > NR_MAX) AM_FAIL(error, AM_E_INTERNAL, "tiles of %zu columns", nr);
     fresh.n_out = am__stacked_outputs(parts, n_parts);
     const size_t n_panels = n_panels_of(&fresh);
     const size_t panel_size = fresh.n_in * nr; /* of dimensions checked when the file was read */
@@ -118,12 +120,7 @@ static void run_tile(const linear_job *job, const panel_piece *piece, size_t m, 
     }
 }
 
-/*
- * All tiles of rows [row, row + n_rows) against one piece. What comes out for a row must not depend
- * on the rows beside it, or texts would depend on what else is decoded at the time: tiles of fewer
- * rows than EQUAL_ROWS sum in another order, so their rows run one by one, each as EQUAL_ROWS
- * times itself. Reading the panel, not multiplying, is what takes time then.
- */
+/* All tiles of rows [row, row + n_rows) against one piece. */
 static void run_piece(const linear_job *job, const panel_piece *piece, size_t row, size_t n_rows) {
     const am_linear *linear = job->linear;
     const size_t mr = job->kernels->gemm.mr;
@@ -132,25 +129,8 @@ static void run_piece(const linear_job *job, const panel_piece *piece, size_t ro
     const float *init = accumulate ? NULL : linear->bias + column;
     const size_t end = row + n_rows;
     for (size_t r = row; r < end; r += mr) {
-        const size_t m = min_size(mr, end - r);
-        const float *x = job->x + r * job->ldx + piece->k0;
-        float *y = job->y + r * job->ldy + column;
-        if (m >= EQUAL_ROWS) {
-            run_tile(job, piece, m, x, job->ldx, y, job->ldy, init, accumulate);
-            continue;
-        }
-        for (size_t i = 0; i < m; i++) {
-            _Alignas(AM_ALIGNMENT) float copies[EQUAL_ROWS * NR_MAX];
-            const size_t n = min_size(linear->nr, linear->n_out - column);
-            float *own = y + i * job->ldy;
-            if (accumulate) {
-                for (size_t c = 0; c < EQUAL_ROWS; c++) {
-                    memcpy(copies + c * NR_MAX, own, n * sizeof *own);
-                }
-            }
-            run_tile(job, piece, EQUAL_ROWS, x + i * job->ldx, 0, copies, NR_MAX, init, accumulate);
-            memcpy(own, copies, n * sizeof *own);
-        }
+        run_tile(job, piece, min_size(mr, end - r), job->x + r * job->ldx + piece->k0, job->ldx,
+                 job->y + r * job->ldy + column, job->ldy, init, accumulate);
     }
 }
 
@@ -162,12 +142,11 @@ static void run_row_block(void *context, size_t part, size_t n_parts) {
     const size_t nr = linear->nr;
     const size_t row = part * ROWS_PER_BLOCK;
     const size_t n_rows = min_size(ROWS_PER_BLOCK, job->n_rows - row);
-    const size_t k_step = PIECE_FLOATS / nr;
-    _Alignas(AM_ALIGNMENT) float values[PIECE_FLOATS];
+    _Alignas(AM_ALIGNMENT) float values[K_STEP * NR_MAX];
     if (job->epilogue == AM_EPILOGUE_ADD) add_bias(job, row, n_rows, 0, linear->n_out);
     for (size_t panel = 0; panel < n_panels_of(linear); panel++) {
-        for (size_t k0 = 0; k0 < linear->n_in; k0 += k_step) {
-            const size_t k = min_size(k_step, linear->n_in - k0);
+        for (size_t k0 = 0; k0 < linear->n_in; k0 += K_STEP) {
+            const size_t k = min_size(K_STEP, linear->n_in - k0);
             const size_t at = (panel * linear->n_in + k0) * nr;
             panel_piece piece = {panel, k0, k, values, NULL};
             if (linear->half) {
@@ -186,12 +165,11 @@ static void run_row_block(void *context, size_t part, size_t n_parts) {
 static void run_panel(const linear_job *job, size_t panel) {
     const am_linear *linear = job->linear;
     const size_t nr = linear->nr;
-    const size_t k_step = PIECE_FLOATS / nr;
     const size_t n = min_size(nr, linear->n_out - panel * nr);
     if (job->epilogue == AM_EPILOGUE_ADD) add_bias(job, 0, job->n_rows, panel * nr, n);
-    for (size_t k0 = 0; k0 < linear->n_in; k0 += k_step) {
+    for (size_t k0 = 0; k0 < linear->n_in; k0 += K_STEP) {
         const size_t at = (panel * linear->n_in + k0) * nr;
-        panel_piece piece = {panel, k0, min_size(k_step, linear->n_in - k0), NULL, NULL};
+        panel_piece piece = {panel, k0, min_size(K_STEP, linear->n_in - k0), NULL, NULL};
         if (linear->half) {
             piece.f16 = (const am_f16 *)linear->panels + at;
         } else {

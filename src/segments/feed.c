@@ -26,6 +26,8 @@
 
 struct am_feed {
     am_audio *audio;
+    void (*changed_fn)(void *user); /* may be NULL */
+    void *user;
     am_speech *speech;      /* NULL: cut at quiet places */
     am_clips clips;
     size_t clip;            /* the one that `start` is in or before */
@@ -52,6 +54,10 @@ struct am_feed {
 
 static uint64_t position(const am_feed *feed) {
     return feed->first + feed->n_held;
+}
+
+static void tell(const am_feed *feed) {
+    if (feed->changed_fn != NULL) feed->changed_fn(feed->user);
 }
 
 static bool is_stopped(am_feed *feed) {
@@ -155,6 +161,7 @@ static void put(am_feed *feed, const am_window *window) {
     feed->n_put++;
     pthread_cond_broadcast(&feed->changed);
     pthread_mutex_unlock(&feed->lock);
+    tell(feed);
 }
 
 /* Windows of whole clips, cut at quiet places where they are too long. */
@@ -236,6 +243,7 @@ static void *run(void *argument) {
     feed->ended = true;
     pthread_cond_broadcast(&feed->changed);
     pthread_mutex_unlock(&feed->lock);
+    tell(feed);
     return NULL;
 }
 
@@ -257,6 +265,8 @@ am_status am__feed_open(const am_feed_input *input, am_feed **feed, am_error *er
     pthread_condattr_t attributes;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->audio = input->audio;
+    fresh->changed_fn = input->changed;
+    fresh->user = input->user;
     pthread_mutex_init(&fresh->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -305,11 +315,16 @@ static void wait_a_little(am_feed *feed) {
     pthread_cond_timedwait(&feed->changed, &feed->lock, &until);
 }
 
-am_status am__feed_next(am_feed *feed, bool wait, am_feed_state *state, const am_parcel **parcel,
+void am__feed_wait(am_feed *feed) {
+    pthread_mutex_lock(&feed->lock);
+    if (feed->n_put == feed->n_taken && !feed->ended) wait_a_little(feed);
+    pthread_mutex_unlock(&feed->lock);
+}
+
+am_status am__feed_next(am_feed *feed, am_feed_state *state, const am_parcel **parcel,
                         am_error *error) {
     am_status status = AM_OK;
     pthread_mutex_lock(&feed->lock);
-    if (wait && feed->n_put == feed->n_taken && !feed->ended) wait_a_little(feed);
     if (feed->n_put > feed->n_taken) {
         *parcel = &feed->parcels[feed->n_taken % N_PARCELS];
         *state = AM_FEED_READY;

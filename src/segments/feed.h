@@ -16,6 +16,9 @@ typedef struct am_feed_input {
     const am_vad_model *vad;           /* NULL: nothing is left out, cuts are at quiet places */
     const am_vad_options *vad_options; /* of `vad` */
     const char *clip_timestamps;       /* what to transcribe: see clips.h */
+    void (*changed)(void *user);       /* after each parcel and at the end, by the feed's thread:
+                                        * for who waits for several feeds; may be NULL */
+    void *user;
 } am_feed_input;
 
 typedef struct am_parcel {
@@ -36,13 +39,14 @@ AM_CHECK_RESULT am_status am__feed_open(const am_feed_input *input, am_feed **fe
 void am__feed_close(am_feed **feed);
 
 /*
- * The next window in order of time; with `wait` EMPTY comes back only after some milliseconds, so
- * that the caller can look whether to go on. *parcel is borrowed until am__feed_release, and is
- * to be released before the next call. The thread's failure is returned when the windows before it
- * were taken.
+ * The next window in order of time, the same one until am__feed_release, up to which *parcel is
+ * borrowed. The thread's failure is returned when the windows before it were taken.
  */
-AM_CHECK_RESULT am_status am__feed_next(am_feed *feed, bool wait, am_feed_state *state,
+AM_CHECK_RESULT am_status am__feed_next(am_feed *feed, am_feed_state *state,
                                         const am_parcel **parcel, am_error *error);
+/* Sleeps until the state is no longer EMPTY, but for some milliseconds at most, so that the caller
+ * can look whether to go on. */
+void am__feed_wait(am_feed *feed);
 void am__feed_release(am_feed *feed);
 
 /* Samples read so far; all of the recording's, or of its clips, once the state is ENDED. */

@@ -9,10 +9,9 @@
 #define TAILS_MAX 64       /* more parts of one window than anybody speaks */
 #define TAIL_SPEECH_MIN 1600 /* samples of speech worth a window: .1 s */
 
-am_status am__lane_init(am_lane *lane, const am_lane_shared *shared, size_t slot, am_cross *cross,
+am_status am__lane_init(am_lane *lane, size_t n_mels, size_t slot, am_cross *cross,
                         am_error *error) {
-    const size_t n_mels = (size_t)shared->pipeline->dims->n_mels;
-    *lane = (am_lane){.shared = shared, .cross = cross};
+    *lane = (am_lane){.cross = cross};
     AM_TRY(AM_NEW_RAW(&lane->rows, AM_LANE_ROWS * n_mels, error));
     return am__attempt_init(&lane->attempt, slot, error);
 }
@@ -52,8 +51,8 @@ static void encode(am_lane *lane, size_t n_ctx) {
     lane->n_ctx = n_ctx;
 }
 
-void am__lane_load(am_lane *lane, const am_window *window, const float *samples, size_t number) {
-    const am_lane_shared *shared = lane->shared;
+void am__lane_load(am_lane *lane, const am_lane_shared *shared, const am_window *window,
+                   const float *samples, size_t number) {
     const size_t n_mels = (size_t)shared->pipeline->dims->n_mels;
     const double start = am__now();
     size_t n_rows = 0, n_new = 0;
@@ -65,6 +64,7 @@ void am__lane_load(am_lane *lane, const am_window *window, const float *samples,
         n_rows += n_new;
     }
     am__mel_stream_finish(shared->mel, lane->rows + n_rows * n_mels, &n_new);
+    lane->shared = shared;
     lane->window = *window;
     lane->n_frames = (size_t)window->n_samples / AM_HOP;
     lane->number = number;

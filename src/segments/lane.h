@@ -1,7 +1,7 @@
 /*
  * One window on its way through the model, in a slot of the search: samples to mel, encoder and
  * cross-attention, the attempts at its text, and what of it comes back as a window of its own.
- * Knows no other windows; batched.c runs many lanes side by side.
+ * Knows no other windows; batched.c runs many lanes side by side, each for any recording in turn.
  */
 #ifndef AM_SEGMENTS_LANE_H
 #define AM_SEGMENTS_LANE_H
@@ -10,7 +10,7 @@
 #include "segments/pipeline.h"
 #include "speech/windows.h"
 
-/* What all lanes of a transcription share; borrowed. */
+/* What all windows of a recording share; borrowed. */
 typedef struct am_lane_shared {
     const am_pipeline *pipeline; /* its `cross` is not used */
     const am_params *params;
@@ -18,7 +18,7 @@ typedef struct am_lane_shared {
 } am_lane_shared;
 
 typedef struct am_lane {
-    const am_lane_shared *shared;
+    const am_lane_shared *shared; /* of the recording of its window */
     am_cross *cross;    /* borrowed */
     float *rows;        /* [AM_LANE_ROWS, n_mels] raw log-mel of the window; owned */
     float maximum;      /* of the rows of the whole window */
@@ -35,12 +35,13 @@ typedef struct am_lane {
 #define AM_LANE_ROWS (AM_WINDOW_SAMPLES / AM_HOP + AM_MEL_ROWS_MAX)
 
 /* `cross` is the lane's own as long as it lives. Free with am__lane_free, also after failure. */
-AM_CHECK_RESULT am_status am__lane_init(am_lane *lane, const am_lane_shared *shared, size_t slot,
-                                        am_cross *cross, am_error *error);
+AM_CHECK_RESULT am_status am__lane_init(am_lane *lane, size_t n_mels, size_t slot, am_cross *cross,
+                                        am_error *error);
 void am__lane_free(am_lane *lane);
 
-/* Takes a window with its samples, which may go afterwards, and encodes it. */
-void am__lane_load(am_lane *lane, const am_window *window, const float *samples, size_t number);
+/* Takes a window of a recording with its samples, which may go afterwards, and encodes it. */
+void am__lane_load(am_lane *lane, const am_lane_shared *shared, const am_window *window,
+                   const float *samples, size_t number);
 
 /* Begins the search for the text of what was loaded, or of the tail. */
 AM_CHECK_RESULT am_status am__lane_begin(am_lane *lane, const am_plan *plan, am_error *error);

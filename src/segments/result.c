@@ -152,6 +152,26 @@ am_status am__result_finish(am_result *result, am_error *error) {
     return AM_OK;
 }
 
+am_status am_result_from_segments(const am_segment *segments, size_t n_segments,
+                                  const am_result_info *info, am_result **result,
+                                  am_error *error) {
+    am_result *fresh = NULL;
+    AM_TRY(am__result_new(info->task, &fresh, error));
+    fresh->duration = info->duration;
+    am_status status = am__result_set_language(fresh, info->language, info->language_probability,
+                                               error);
+    for (size_t i = 0; i < n_segments && status == AM_OK; i++) {
+        status = am__result_add_segment(fresh, &segments[i], error);
+    }
+    if (status == AM_OK) status = am__result_finish(fresh, error);
+    if (status != AM_OK) {
+        am_result_free(&fresh);
+        return status;
+    }
+    *result = fresh;
+    return AM_OK;
+}
+
 /* ---- Reading ----------------------------------------------------------------------------- */
 
 const char *am_result_text(const am_result *result) {

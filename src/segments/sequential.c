@@ -204,7 +204,7 @@ am_status am__transcribe_sequential(const am_transcription *transcription, am_er
     for (size_t i = 0; status == AM_OK && i < loop.clips.n; i++) {
         status = run_clip(&loop, &loop.clips.clips[i], error);
     }
-    am__search_clear(transcription->pipeline->search); /* of what was cut short */
+    am__search_drop(transcription->pipeline->search, 0); /* of what was cut short */
     loop_free(&loop);
     return status;
 }

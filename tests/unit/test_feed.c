@@ -36,7 +36,8 @@ static uint64_t take_all(am_feed *feed, uint64_t *first, uint64_t *end, size_t *
     for (;;) {
         am_feed_state state;
         const am_parcel *parcel = NULL;
-        must(am__feed_next(feed, true, &state, &parcel, &error), &error);
+        am__feed_wait(feed);
+        must(am__feed_next(feed, &state, &parcel, &error), &error);
         if (state == AM_FEED_ENDED) return n;
         if (state != AM_FEED_READY) continue;
         assert_true(parcel->window.n_samples > 0 &&
@@ -99,7 +100,8 @@ static void stopping_early(void **state) {
         for (int i = 0; i < n_taken;) {
             am_feed_state what;
             const am_parcel *parcel = NULL;
-            assert_int_equal(am__feed_next(feed, true, &what, &parcel, NULL), AM_OK);
+            am__feed_wait(feed);
+            assert_int_equal(am__feed_next(feed, &what, &parcel, NULL), AM_OK);
             if (what != AM_FEED_READY) continue;
             am__feed_release(feed);
             i++;
