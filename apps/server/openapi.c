@@ -14,7 +14,7 @@
 static const struct {
     const char *schema, *type;
 } plain_types[] = {
-    {"Audio", "audio/*"},
+    {"Audio", "*/*"},
     {"Events", "text/event-stream"},
 };
 
@@ -69,10 +69,16 @@ static json_t *reference(const char *schema) {
     return json_pack("{s:{s:s+}}", "schema", "$ref", "#/components/schemas/", schema);
 }
 
+/* Events are lines, for which version 3.1 has no schema. */
+static json_t *plain_content(const char *type) {
+    if (strcmp(type, "text/event-stream") == 0) return json_object();
+    return json_pack("{s:{s:s}}", "schema", "type", "string");
+}
+
 static json_t *reply_content(const char *schema) {
     for (size_t i = 0; i < sizeof plain_types / sizeof plain_types[0]; i++) {
         if (strcmp(plain_types[i].schema, schema) != 0) continue;
-        return json_pack("{s:{s:{s:s}}}", plain_types[i].type, "schema", "type", "string");
+        return json_pack("{s:o}", plain_types[i].type, plain_content(plain_types[i].type));
     }
     json_t *content = json_pack("{s:o}", "application/json", reference(schema));
     for (size_t i = 0; i < sizeof other_types / sizeof other_types[0]; i++) {
@@ -81,8 +87,7 @@ static json_t *reply_content(const char *schema) {
             char type[128];
             const size_t n = strcspn(at, ",");
             snprintf(type, sizeof type, "%.*s", (int)n, at);
-            (void)json_object_set_new(content, type,
-                                      json_pack("{s:{s:s}}", "schema", "type", "string"));
+            (void)json_object_set_new(content, type, plain_content(type));
             at += n + (at[n] == ',' ? 1 : 0);
         }
     }
