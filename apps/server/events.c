@@ -13,8 +13,7 @@
 
 #define QUEUE_BYTES_MAX ((size_t)4 << 20)    /* of events that are not yet sent */
 #define HISTORY_BYTES_MAX ((size_t)512 << 20) /* of what was before a listener came */
-#define KEEP_ALIVE_S 15.0
-#define LOOK_NANOSECONDS 900000000L
+#define LOOK_NANOSECONDS 250000000L
 
 struct listener {
     events *hub;
@@ -32,15 +31,17 @@ struct events {
     pthread_cond_t changed;
     listener *first;
     int n_listeners, n_listeners_max;
+    double keep_alive_s;
     bool closed;
 };
 
-am_status events_new(int n_listeners_max, events **made, am_error *error) {
+am_status events_new(int n_listeners_max, double keep_alive_s, events **made, am_error *error) {
     events *fresh = heap_new(sizeof *fresh);
     if (fresh == NULL) return report_fail(error, AM_E_MEMORY, "events");
     pthread_mutex_init(&fresh->lock, NULL);
     pthread_cond_init(&fresh->changed, NULL);
     fresh->n_listeners_max = n_listeners_max;
+    fresh->keep_alive_s = keep_alive_s;
     *made = fresh;
     return AM_OK;
 }
@@ -155,7 +156,7 @@ size_t events_read(listener *l, char *bytes, size_t capacity, bool *over) {
     }
     if (l->queue.n > l->n_sent) {
         n = give(l, bytes, capacity);
-    } else if (clock_now() - l->last_sent > KEEP_ALIVE_S && capacity >= 3) {
+    } else if (clock_now() - l->last_sent > hub->keep_alive_s && capacity >= 3) {
         memcpy(bytes, ":\n\n", 3);
         n = 3;
         l->last_sent = clock_now();

@@ -13,7 +13,9 @@
 typedef struct events events;
 typedef struct listener listener;
 
-AM_CHECK_RESULT am_status events_new(int n_listeners_max, events **made, am_error *error);
+/* A silent stream gives a comment every keep_alive_s seconds. */
+AM_CHECK_RESULT am_status events_new(int n_listeners_max, double keep_alive_s, events **made,
+                                     am_error *error);
 /* Every stream comes to its end once it has given out what it holds. */
 void events_close(events *hub);
 void events_free(events **old); /* no listener may be left */

@@ -18,6 +18,7 @@
 
 #define DAY_S 86400.0
 #define JANITOR_S 60.0
+#define KEEP_ALIVE_S 15.0
 #define N_EXPIRED 64
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -59,7 +60,9 @@ static am_status open_all(jobs *all, am_error *error) {
     REPORT_TRY(store_release_all(all->store, &n, error));
     if (n > 0) log_line(AM_LOG_INFO, "%d jobs that were interrupted run again", n);
     clean_audio(all);
-    return events_new((all->opts->max_connections + 1) / 2, &all->events, error);
+    const double patience = all->opts->client_timeout_s / 3.0;
+    return events_new((all->opts->max_connections + 1) / 2,
+                      patience < KEEP_ALIVE_S ? patience : KEEP_ALIVE_S, &all->events, error);
 }
 
 am_status jobs_open(const options *opts, service *s, jobs **made, am_error *error) {
@@ -343,6 +346,17 @@ static am_status add_all(jobs *all, const new_job *news, size_t n, const call *c
     return store_add_jobs(all->store, list, n, from, error);
 }
 
+/* With its place in the queue, which only the store knows; it may be running already. */
+static void tell_created(jobs *all, job *j) {
+    job found;
+    am_error error;
+    if (store_find_job(all->store, j->id, &found, &error) == AM_OK) {
+        job_clear(j);
+        *j = found;
+    }
+    jobs_tell(all, j, "created");
+}
+
 am_status jobs_add(jobs *all, const new_job *news, size_t n, const call *c,
                    const watched_file *from, job **list, am_error *error) {
     job *fresh = heap_new(n * sizeof *fresh);
@@ -352,7 +366,7 @@ am_status jobs_add(jobs *all, const new_job *news, size_t n, const call *c,
         char path[1024];
         jobs_audio_path(all, fresh[i].id, path, sizeof path);
         if (status != AM_OK && fresh[i].id[0] != '\0') (void)unlink(path);
-        if (status == AM_OK) jobs_tell(all, &fresh[i], "created");
+        if (status == AM_OK) tell_created(all, &fresh[i]);
     }
     if (status != AM_OK) {
         jobs_free(fresh, n);

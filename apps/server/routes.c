@@ -39,19 +39,19 @@ const http_route routes[] = {
      "OpenAIModel"},
 
     {"POST", "/jobs", UPLOAD, handle_add_jobs, "transcribe recordings in the background",
-     "JobRequest", "JobsAccepted"},
+     "JobRequest", "NewJobs"},
     {"GET", "/jobs", 0, handle_list_jobs, "jobs, newest first", NULL, "Jobs"},
-    {"GET", "/jobs/events", 0, handle_all_events, "events of all jobs", NULL, "Events"},
+    {"GET", "/jobs/events", 0, handle_all_events, "events of all jobs", NULL, NULL},
     {"GET", "/jobs/{id}", 0, handle_job, "how a job is", NULL, "Job"},
     {"DELETE", "/jobs/{id}", 0, handle_delete_job, "cancel or remove a job", NULL, "Job"},
     {"POST", "/jobs/{id}/retry", HTTP_FORM, handle_retry_job, "run a failed job again", NULL,
      "Job"},
-    {"GET", "/jobs/{id}/events", 0, handle_job_events, "events of a job", NULL, "Events"},
+    {"GET", "/jobs/{id}/events", 0, handle_job_events, "events of a job", NULL, NULL},
     {"GET", "/jobs/{id}/result", 0, handle_result, "what a job has made", NULL, "Transcription"},
     {"PUT", "/jobs/{id}/result", HTTP_JSON, handle_edit_result, "edit a transcript",
      "EditedTranscript", "Job"},
     {"DELETE", "/jobs/{id}/result", 0, handle_revert_result, "take an edit back", NULL, "Job"},
     {"GET", "/jobs/{id}/peaks", 0, handle_peaks, "the outline of a recording", NULL, "Peaks"},
-    {"GET", "/jobs/{id}/audio", 0, handle_job_audio, "the recording of a job", NULL, "Audio"},
+    {"GET", "/jobs/{id}/audio", 0, handle_job_audio, "the recording of a job", NULL, NULL},
 };
 const size_t n_routes = sizeof routes / sizeof routes[0];

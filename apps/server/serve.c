@@ -120,9 +120,9 @@ static am_status start(life *l, am_error *error) {
     REPORT_TRY(spool_make_folder(l->spool_dir, error));
     spool_clean(l->spool_dir);
     REPORT_TRY(service_new(opts, &l->app.service, error));
-    REPORT_TRY(admission_new(opts, &l->app.admission, error));
-    REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(jobs_open(opts, l->app.service, &l->app.jobs, error));
+    REPORT_TRY(admission_new(opts, jobs_store(l->app.jobs), &l->app.admission, error));
+    REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(start_http(l, error));
     if (opts->watch != NULL) {
         REPORT_TRY(watch_start(opts, l->app.jobs, l->spool_dir, &l->watch, error));
@@ -136,12 +136,24 @@ static void pause_a_tick(void) {
     nanosleep(&tick, NULL);
 }
 
+<<<<<<< HEAD
 /* At most so long, for nothing to be under way. */
 static void wait_until_idle(const life *l, double seconds) {
     const double until = clock_now() + seconds;
     while (clock_now() < until) {
         const service_stats stats = service_get_stats(l->app.service);
         if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) break;
+=======
+/* Until no request is under way, at most so long; whether one was. */
+static bool wait_until_idle(const life *l, double seconds) {
+    const double until = clock_now() + seconds;
+    bool busy = false;
+    for (;;) {
+        const service_stats stats = service_get_stats(l->app.service);
+        if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) return busy;
+        busy = true;
+        if (clock_now() >= until) return busy;
+>>>>>>> main
         pause_a_tick();
     }
 }
@@ -154,7 +166,11 @@ static void drain(life *l) {
     http_stop_listening(l->app.http);
     wait_until_idle(l, l->app.opts->drain_s);
     service_close(l->app.service, true);
+<<<<<<< HEAD
     wait_until_idle(l, CANCEL_S);
+=======
+    (void)wait_until_idle(l, CANCEL_S);
+>>>>>>> main
 }
 
 static void announce(const life *l) {
