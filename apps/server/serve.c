@@ -23,7 +23,7 @@
 #define PEM_MAX ((size_t)1 << 20)
 #define TICK_NANOSECONDS 200000000L
 #define EXPIRE_TICKS 25
-#define CANCEL_S 5.0 /* for what is cancelled to stop, and to be answered */
+#define CANCEL_S 5.0 /* for what is cancelled to stop */
 
 typedef struct life {
     app app;
@@ -136,14 +136,6 @@ static void pause_a_tick(void) {
     nanosleep(&tick, NULL);
 }
 
-<<<<<<< HEAD
-/* At most so long, for nothing to be under way. */
-static void wait_until_idle(const life *l, double seconds) {
-    const double until = clock_now() + seconds;
-    while (clock_now() < until) {
-        const service_stats stats = service_get_stats(l->app.service);
-        if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) break;
-=======
 /* Until no request is under way, at most so long; whether one was. */
 static bool wait_until_idle(const life *l, double seconds) {
     const double until = clock_now() + seconds;
@@ -153,7 +145,6 @@ static bool wait_until_idle(const life *l, double seconds) {
         if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) return busy;
         busy = true;
         if (clock_now() >= until) return busy;
->>>>>>> main
         pause_a_tick();
     }
 }
@@ -164,13 +155,9 @@ static void drain(life *l) {
     service_close(l->app.service, false);
     jobs_close(l->app.jobs);
     http_stop_listening(l->app.http);
-    wait_until_idle(l, l->app.opts->drain_s);
+    (void)wait_until_idle(l, l->app.opts->drain_s);
     service_close(l->app.service, true);
-<<<<<<< HEAD
-    wait_until_idle(l, CANCEL_S);
-=======
     (void)wait_until_idle(l, CANCEL_S);
->>>>>>> main
 }
 
 static void announce(const life *l) {
