@@ -10,6 +10,14 @@
 #define DOCX "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 #define PATH_BYTES 256
 
+/* Replies that are no JSON. */
+static const struct {
+    const char *schema, *type;
+} plain_types[] = {
+    {"Audio", "*/*"},
+    {"Events", "text/event-stream"},
+};
+
 /* Types of a reply beside JSON, with commas. */
 static const struct {
     const char *schema, *types;
@@ -28,10 +36,10 @@ static const struct {
 } queries[] = {
     {"GET", "/jobs", "status? queued|running|done|failed|cancelled, q? string, limit? integer, "
                      "offset? integer"},
-    {"GET", "/jobs/{}/result", "format? string, download? boolean, max_line_width? integer, "
+    {"GET", "/jobs/{id}/result", "format? string, download? boolean, max_line_width? integer, "
                                "max_line_count? integer, max_words_per_line? integer, "
                                "highlight_words? boolean"},
-    {"GET", "/jobs/{}/peaks", "n? integer"},
+    {"GET", "/jobs/{id}/peaks", "n? integer"},
 };
 
 /* Routes whose success is not 200. */
@@ -39,8 +47,8 @@ static const struct {
     const char *method, *path, *status;
 } statuses[] = {
     {"POST", "/jobs", "202"},
-    {"POST", "/jobs/{}/retry", "202"},
-    {"DELETE", "/jobs/{}", "2XX"},
+    {"POST", "/jobs/{id}/retry", "202"},
+    {"DELETE", "/jobs/{id}", "2XX"},
 };
 
 /* "/v1/models/{*}" is "/v1/models/{id}" there. */
@@ -61,7 +69,17 @@ static json_t *reference(const char *schema) {
     return json_pack("{s:{s:s+}}", "schema", "$ref", "#/components/schemas/", schema);
 }
 
+/* Events are lines, for which version 3.1 has no schema. */
+static json_t *plain_content(const char *type) {
+    if (strcmp(type, "text/event-stream") == 0) return json_object();
+    return json_pack("{s:{s:s}}", "schema", "type", "string");
+}
+
 static json_t *reply_content(const char *schema) {
+    for (size_t i = 0; i < sizeof plain_types / sizeof plain_types[0]; i++) {
+        if (strcmp(plain_types[i].schema, schema) != 0) continue;
+        return json_pack("{s:o}", plain_types[i].type, plain_content(plain_types[i].type));
+    }
     json_t *content = json_pack("{s:o}", "application/json", reference(schema));
     for (size_t i = 0; i < sizeof other_types / sizeof other_types[0]; i++) {
         if (strcmp(other_types[i].schema, schema) != 0) continue;
@@ -69,8 +87,7 @@ static json_t *reply_content(const char *schema) {
             char type[128];
             const size_t n = strcspn(at, ",");
             snprintf(type, sizeof type, "%.*s", (int)n, at);
-            (void)json_object_set_new(content, type,
-                                      json_pack("{s:{s:s}}", "schema", "type", "string"));
+            (void)json_object_set_new(content, type, plain_content(type));
             at += n + (at[n] == ',' ? 1 : 0);
         }
     }

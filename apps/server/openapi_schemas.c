@@ -198,7 +198,7 @@ static void add_options(json_t *schema) {
     json_t *properties = json_object_get(schema, "properties");
     for (size_t i = 0; i < n_option_specs; i++) {
         const option_spec *spec = &option_table[i];
-        if ((spec->verbs & VERB_REQUEST) == 0) continue;
+        if ((spec->verbs & VERB_REQUEST) == 0 || spec->verbs == VERB_ALL) continue;
         json_t *option = option_schema(spec);
         (void)json_object_set_new(option, "description", json_string(spec->help));
         (void)json_object_set_new(properties, spec->name, option);
