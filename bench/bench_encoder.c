@@ -212,7 +212,7 @@ static am_linear_s8 *make_products(const bench *b, size_t n_layers, size_t d, si
                                   .n_rows = sizes[i % PRODUCTS][0],
                                   .n_cols = sizes[i % PRODUCTS][1]};
         const am_linear_part part = {&weight, NULL};
-        require(am__linear_s8_init(&products[i], b->exec.kernels, &part, 1, AM_WEIGHT_PLAIN,
+        require(am__linear_s8_init(&products[i], b->exec.kernels, &part, 1, AM_WEIGHT_PLAIN, false,
                                    &error), &error);
     }
     am__free(weights);

@@ -2,7 +2,7 @@
  * Time of a decoder step beside what the memory allows: weights are read once a step, keys and
  * values of the audio once a window. A model goes in, a table comes out.
  *
- *     build/bench/decoder_step MODEL [int8|f32] [THREADS]
+ *     build/bench/decoder_step MODEL [int8|int4|f32] [THREADS]
  *
  * A step is the search's own: decoder, rules and choice of tokens, over windows of full length
  * whose encoder states are noise. Sequences grow from 24 to 120 tokens while it is timed; the best
@@ -139,6 +139,15 @@ static void report(const bench *b, const shape *s) {
            1e-9 * bandwidth, 100 * bytes / seconds / bandwidth);
 }
 
+static const char *const names[] = {"f32", "int8", "int4"};
+
+static am_compute_type type_of(const char *name) {
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(names[i], name) == 0) return (am_compute_type)i;
+    }
+    return AM_COMPUTE_INT8;
+}
+
 int main(int argc, char **argv) {
     static const shape shapes[] = {{1, 1}, {1, 5}, {8, 1}, {16, 1}, {16, 5}};
     static bench b;
@@ -150,8 +159,7 @@ int main(int argc, char **argv) {
     am_engine *engine = NULL;
     am_error error;
     am_engine_options_init(&options);
-    options.compute_type =
-        argc > 2 && strcmp(argv[2], "f32") == 0 ? AM_COMPUTE_F32 : AM_COMPUTE_INT8;
+    options.compute_type = type_of(argc > 2 ? argv[2] : "int8");
     if (argc > 3) options.n_threads = atoi(argv[3]);
     require(am_engine_open(argv[1], &options, &engine, &error), &error);
     b.decoder = engine->decoder;
@@ -167,7 +175,7 @@ int main(int argc, char **argv) {
     make_words(&b);
     make_windows(&b, WINDOWS_MAX);
     printf("%s, %s, %d threads, %s\n", engine->name,
-           options.compute_type == AM_COMPUTE_INT8 ? "int8" : "f32", engine->n_threads,
+           names[am_engine_get_info(engine).compute_type], engine->n_threads,
            engine->kernels->isa);
     printf("windows  beams   rows    ms/step    MB/step     GB/s     read    share\n");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) report(&b, &shapes[i]);

@@ -215,15 +215,22 @@ typedef struct am_pull_options {
 AM_API AM_CHECK_RESULT am_status am_model_pull(const char *name, const am_pull_options *options,
                                                am_error *error);
 
+typedef enum am_compute_type {
+    AM_COMPUTE_F32,  /**< weights as in the file, arithmetic in f32 */
+    AM_COMPUTE_INT8, /**< 8-bit weights (a scale per output) and activations (a scale per row) */
+    AM_COMPUTE_INT4, /**< the same with 4-bit weights in the decoder (a multiplier per 32 inputs) */
+} am_compute_type;
+
 /**
- * Writes a model (as am_engine_open takes it, but no .amn file) as an .amn file: 8-bit weights
- * packed for the kernels, vocabulary and all else an engine needs, to be mapped and used in place.
- * Text made with it is that of the source with AM_COMPUTE_INT8, to the bit. `path` is written
- * under another name and renamed when whole; what was there is replaced. Errors: those of
- * am_engine_open; E_ARG, E_IO, E_NO_SPACE, after which nothing is left of the new file.
+ * Writes a model (as am_engine_open takes it, but no .amn file) as an .amn file: weights of
+ * `type`, INT8 or INT4, packed for the kernels, vocabulary and all else an engine needs, to be
+ * mapped and used in place. Text made with it is that of the source with this type, to the bit.
+ * `path` is written under another name and renamed when whole; what was there is replaced. Errors:
+ * those of am_engine_open; E_ARG, E_IO, E_NO_SPACE, after which nothing is left of the new file.
  */
 AM_API AM_CHECK_RESULT am_status am_model_quantize(const char *model, const char *models_dir,
-                                                   const char *path, am_error *error);
+                                                   am_compute_type type, const char *path,
+                                                   am_error *error);
 
 /** Reads an .amn file from end to end and compares all checksums: E_MODEL names what is damaged.
  * am_engine_open compares those of what it copies, and of the file's structure. */
@@ -236,14 +243,10 @@ typedef struct am_engine am_engine;
 /** Everything mutable of one transcription: one thread at a time. */
 typedef struct am_session am_session;
 
-typedef enum am_compute_type {
-    AM_COMPUTE_F32,  /**< weights as in the file, arithmetic in f32 */
-    AM_COMPUTE_INT8, /**< 8-bit weights (a scale per output) and activations (a scale per row) */
-} am_compute_type;
-
 typedef struct am_engine_options {
     const char *models_dir;    /**< where a model's name is looked up; NULL = default folder */
-    am_compute_type compute_type; /**< default AM_COMPUTE_INT8 */
+    am_compute_type compute_type; /**< default AM_COMPUTE_INT8; an .amn file of 4-bit weights is
+                                   * computed with as AM_COMPUTE_INT4 then */
     int n_threads;             /**< threads of a session, 1 … 256; 0 = one per core */
     const char *vad_model;     /**< file of the Silero VAD weights (ggml); NULL = the installed
                                 * "silero-vad", or the file of its name beside the model */
@@ -273,7 +276,7 @@ typedef struct am_engine_info {
     uint64_t n_weight_bytes;   /**< bytes of weights in memory */
     int n_threads;
     const char *isa;           /**< kernels in use: "avx512", "avx2", "ref" */
-    am_compute_type compute_type; /**< F32 or INT8 */
+    am_compute_type compute_type; /**< what is computed with */
     double load_seconds;
 } am_engine_info;
 AM_API am_engine_info am_engine_get_info(const am_engine *engine);

@@ -30,7 +30,7 @@ def main():
     program, header, template, output = sys.argv[1:5]
     page = Path(template).read_text(encoding="utf-8")
     page = page.replace("@VERSION@", said_by(program, "version").split()[1])
-    page = page.replace("@OPTIONS@", said_by(program, "help", "--man"))
+    page = page.replace("@OPTIONS@", said_by(program, "help", "--as", "man"))
     page = page.replace("@EXITS@", exit_rows(Path(header).read_text(encoding="utf-8")))
     Path(output).write_text(page, encoding="utf-8")
     return 0

@@ -36,7 +36,7 @@ void roofline_print_stages(const am_roofline *roofline, am_compute_type type,
                            const am_stage_time *stages, size_t n_stages) {
     const am_peaks unknown = {0, 0, 0};
     const am_peaks *peaks = roofline != NULL ? &roofline->all : &unknown;
-    const bool s8 = type == AM_COMPUTE_INT8;
+    const bool s8 = type != AM_COMPUTE_F32;
     for (size_t i = 0; i < n_stages; i++) {
         const am_stage_time *stage = &stages[i];
         if (stage->n_operations > 0 && stage->seconds > 0) {

@@ -7,37 +7,32 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/completion.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
+#include "common/config_file.h"
 #include "common/report.h"
 
 static int verb_help(const options *opts);
 static int verb_version(const options *opts);
 
-typedef struct verb {
-    const char *name;
-    const char *arguments;
-    const char *summary;
-    unsigned bit;
-    int (*run)(const options *opts);
-} verb;
-
-static const verb verbs[] = {
+const verb verbs[] = {
     {"transcribe", "FILE...", "write what is said in audio or video (- is standard input)",
      VERB_TRANSCRIBE, verb_transcribe},
     {"serve", "", "transcribe for others: a server with a page, on port 9004", VERB_SERVE,
      verb_serve},
+    {"keys", "add|list|remove", "manage the API keys of the server", VERB_KEYS, verb_keys},
     {"pull", "NAME...", "fetch models", VERB_PULL, verb_pull},
     {"models", "", "list the models that can be pulled, and those installed", VERB_MODELS,
      verb_models},
-    {"quantize", "IN OUT.amn", "write a model as 8-bit weights that load in an instant",
+    {"quantize", "IN OUT.amn", "write a model as 8- or 4-bit weights that load in an instant",
      VERB_QUANTIZE, verb_quantize},
     {"bench", "FILE...", "measure the time of each stage", VERB_BENCH, verb_bench},
     {"help", "[VERB]", "explain a verb and its options", VERB_HELP, verb_help},
     {"version", "", "print the version", VERB_VERSION, verb_version},
 };
-static const size_t n_verbs = sizeof verbs / sizeof verbs[0];
+const size_t n_verbs = sizeof verbs / sizeof verbs[0];
 
 static const verb *find_verb(const char *name) {
     for (size_t i = 0; i < n_verbs; i++) {
@@ -70,9 +65,13 @@ static int explain(const verb *about) {
 
 
 static int verb_help(const options *opts) {
-    if (opts->man) {
-        options_print_man(stdout);
-        return 0;
+    switch ((option_form)opts->form) {
+    case OPTION_FORM_TEXT: break;
+    case OPTION_FORM_MAN: options_print_man(stdout); return 0;
+    case OPTION_FORM_CONF: options_print_conf(stdout); return 0;
+    case OPTION_FORM_BASH: completion_print_bash(stdout); return 0;
+    case OPTION_FORM_ZSH: completion_print_zsh(stdout); return 0;
+    case OPTION_FORM_FISH: completion_print_fish(stdout); return 0;
     }
     if (opts->n_inputs == 0) {
         print_overview();
@@ -98,19 +97,26 @@ static const char *misspelt_verb(const char *word) {
     return options_nearest(word, verb_name_at, n_verbs);
 }
 
-static int run(const verb *chosen, int argc, char **argv) {
-    options opts;
+static int run_with(options *opts, const verb *chosen, int argc, char **argv) {
     am_error error;
-    am_status status = options_init(&opts, chosen->bit, &error);
-    if (status == AM_OK) status = options_parse(&opts, chosen->bit, argc, argv, &error);
-    if (status == AM_OK && opts.help) {
+    am_status status = options_init(opts, chosen->bit, &error);
+    if (status == AM_OK) status = options_parse(opts, chosen->bit, argc, argv, &error);
+    if (status == AM_OK && opts->help) {
         if (chosen->bit == VERB_HELP) print_overview();
         return chosen->bit == VERB_HELP ? 0 : explain(chosen);
     }
-    if (status == AM_OK) status = options_resolve(&opts, &error);
+    if (status == AM_OK) status = config_file_apply(opts, chosen->bit, &error);
+    if (status == AM_OK) status = options_resolve(opts, &error);
     if (status != AM_OK) return report_error(NULL, &error);
-    report_log(opts.verbose ? AM_LOG_INFO : opts.quiet ? AM_LOG_ERROR : AM_LOG_WARN);
-    return chosen->run(&opts);
+    report_log(opts->verbose ? AM_LOG_INFO : opts->quiet ? AM_LOG_ERROR : AM_LOG_WARN);
+    return chosen->run(opts);
+}
+
+static int run(const verb *chosen, int argc, char **argv) {
+    options opts;
+    const int code = run_with(&opts, chosen, argc, argv);
+    config_file_release(&opts);
+    return code;
 }
 
 int main(int argc, char **argv) {

@@ -27,8 +27,9 @@ int verb_quantize(const options *opts) {
                           opts->n_inputs);
         return report_error(NULL, &error);
     }
-    if (am_model_quantize(opts->inputs[0], opts->engine.models_dir, opts->inputs[1], &error) !=
-        AM_OK) {
+    if (am_model_quantize(opts->inputs[0], opts->engine.models_dir,
+                          opts->four_bits ? AM_COMPUTE_INT4 : AM_COMPUTE_INT8, opts->inputs[1],
+                          &error) != AM_OK) {
         return report_error(NULL, &error);
     }
     printf("%s: written\n", opts->inputs[1]);

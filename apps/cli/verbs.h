@@ -4,11 +4,23 @@
 
 #include "common/options.h"
 
+typedef struct verb {
+    const char *name;
+    const char *arguments;
+    const char *summary;
+    unsigned bit;
+    int (*run)(const options *opts);
+} verb;
+
+extern const verb verbs[];
+extern const size_t n_verbs;
+
 int verb_transcribe(const options *opts);
 int verb_pull(const options *opts);
 int verb_models(const options *opts);
 int verb_quantize(const options *opts);
 int verb_serve(const options *opts);
+int verb_keys(const options *opts);
 int verb_bench(const options *opts);
 
 #endif

@@ -87,6 +87,39 @@ void options_print_help(FILE *out, unsigned verb) {
     }
 }
 
+/* Text in comment lines of at most `width` columns. */
+static void print_comment(FILE *out, const char *text, int width) {
+    int column = 0;
+    while (*text != '\0') {
+        const int n = (int)strcspn(text, " ");
+        if (column > 0 && column + 1 + n > width) {
+            fputc('\n', out);
+            column = 0;
+        }
+        column += fprintf(out, "%s%.*s", column > 0 ? " " : "# ", n, text);
+        text += n;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+void options_print_conf(FILE *out) {
+    fputs("# Options of `amanuensis serve`: NAME = VALUE. Flags and AMANUENSIS_ variables go before\n"
+          "# what stands here. What is commented out shows the default. A value may go on in\n"
+          "# indented lines.\n[amanuensis]\n", out);
+    for (size_t i = 0; i < n_option_specs; i++) {
+        const option_spec *spec = &option_table[i];
+        char value[64];
+        const bool is_setting = (spec->verbs & VERB_SERVE) != 0 && spec->verbs != VERB_ALL &&
+                                strcmp(spec->name, "config") != 0;
+        if (!is_setting) continue;
+        default_text(spec, value, sizeof value);
+        fputc('\n', out);
+        print_comment(out, spec->help, 90);
+        fprintf(out, "#%s =%s%s\n", spec->name, value[0] != '\0' ? " " : "", value);
+    }
+}
+
 /* roff text: backslashes and hyphens escaped. */
 static void print_roff(FILE *out, const char *text) {
     for (; *text != '\0'; text++) {

@@ -26,8 +26,9 @@ const option_spec option_table[] = {
      .help = "folder of installed models; by default in the user's cache folder"},
     {"device", 0, OPTION_CHOICE, LOAD, AT(device), .choices = "cpu",
      .help = "device to run on"},
-    {"compute_type", 0, OPTION_CHOICE, LOAD, AT(engine.compute_type), .choices = "f32|int8",
-     .help = "arithmetic of the engine: int8, the default, is two to four times as fast"},
+    {"compute_type", 0, OPTION_CHOICE, LOAD, AT(engine.compute_type), .choices = "f32|int8|int4",
+     .help = "arithmetic of the engine: int8, the default, is two to four times as fast; int4 "
+             "halves what a decoder reads, at the price of some words"},
     {"fp16", 0, OPTION_BOOL, LOAD, AT(fp16), .argument = "BOOL",
      .help = "accepted for compatibility, without effect: see --compute_type"},
     {"threads", 't', OPTION_INT, LOAD, AT(engine.n_threads), RANGE(1, 256), .argument = "N",
@@ -206,6 +207,9 @@ const option_spec option_table[] = {
     {"watch", 0, OPTION_TEXT, VERB_SERVE, AT(watch), .argument = "DIR",
      .help = "recordings that appear in this folder become jobs"},
 
+    {"type", 0, OPTION_CHOICE, VERB_QUANTIZE, AT(four_bits), .choices = "int8|int4",
+     .help = "weights to write: int4 makes a smaller file and decodes one window faster, several "
+             "slower, at the price of some words"},
     {"check", 0, OPTION_BOOL, VERB_QUANTIZE, AT(check), .argument = "BOOL",
      .help = "write nothing: read .amn files from end to end and compare their checksums"},
 
@@ -216,8 +220,9 @@ const option_spec option_table[] = {
              "without files that alone"},
     {"json", 0, OPTION_BOOL, VERB_BENCH, AT(json), .argument = "BOOL",
      .help = "print one JSON object"},
-    {"man", 0, OPTION_BOOL, VERB_HELP, AT(man), .argument = "BOOL",
-     .help = "print the options as a section of a manual page"},
+    {"as", 0, OPTION_CHOICE, VERB_HELP, AT(form), .choices = "text|man|conf|bash|zsh|fish",
+     .help = "print the options as text, a section of a manual page, a configuration file, or "
+             "completions of a shell"},
     {"help", 'h', OPTION_BOOL, VERB_ALL, AT(help), .argument = "BOOL",
      .help = "show this help and end"},
 };

@@ -2,7 +2,8 @@
  * The typed options of all programs: one table (option_table.c) with name, type, bounds, help and
  * key feeds command line flags, AMANUENSIS_* variables and, by the same options_set, any other
  * source of name = value pairs. Defaults are the library's own (am_params_init and its kin).
- * Precedence: flags, then environment, then defaults. The only place that reads the environment.
+ * Precedence: flags, then environment, then the configuration file (config_file.h), then defaults.
+ * The only place that reads the environment.
  */
 #ifndef AM_COMMON_OPTIONS_H
 #define AM_COMMON_OPTIONS_H
@@ -80,6 +81,7 @@ typedef struct options {
     const char *host;
     int port;
     const char *config;
+    struct config_entry *config_values; /* what pointers into the file's values point to */
     const char *data_dir;
     const char *tls_cert, *tls_key; /* files */
     const char *cors_origins;
@@ -94,11 +96,12 @@ typedef struct options {
     bool webhook_private;
     const char *watch;
 
+    int four_bits; /* of quantize: 1 = int4 */
     bool check;
     int repeat;
     bool roofline;
     bool json;
-    bool man;
+    int form; /* of the help: an option_form */
     bool help;
 
     bool given[OPTION_ROWS_MAX]; /* by flag or environment: one for each row of the table */
@@ -136,8 +139,18 @@ void options_variable(const option_spec *spec, char name[OPTION_NAME_BYTES]);
 /* The one of `n` names that begins with the word or is within a few edits of it, or NULL. */
 const char *options_nearest(const char *word, const char *(*at)(size_t index), size_t n);
 
-/* Help of the verb's options: plain columns, or roff for the manual page. */
+/* Help of the verb's options: plain columns, roff for the manual page, or the server's as a
+ * configuration file in which everything is commented out. */
+typedef enum option_form {
+    OPTION_FORM_TEXT,
+    OPTION_FORM_MAN,
+    OPTION_FORM_CONF,
+    OPTION_FORM_BASH,
+    OPTION_FORM_ZSH,
+    OPTION_FORM_FISH,
+} option_form;
 void options_print_help(FILE *out, unsigned verb);
 void options_print_man(FILE *out);
+void options_print_conf(FILE *out);
 
 #endif

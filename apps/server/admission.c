@@ -8,8 +8,10 @@
 
 #include "common/heap.h"
 #include "common/report.h"
+#include "server/keyring.h"
 #include "server/limiter.h"
 #include "server/origin.h"
+#include "server/server_log.h"
 #include "server/socket.h"
 #include "server/wall_clock.h"
 
@@ -24,19 +26,25 @@ struct admission {
     const options *opts;
     bool loopback;
     limiter *limiter; /* NULL = no limit */
+    keyring *keys;
 };
 
-am_status admission_new(const options *opts, admission **made, am_error *error) {
+am_status admission_new(const options *opts, store *keys, admission **made, am_error *error) {
     admission *fresh = heap_new(sizeof *fresh);
     if (fresh == NULL) return report_fail(error, AM_E_MEMORY, "the server");
     fresh->opts = opts;
     fresh->loopback = socket_is_loopback(opts->host);
-    if (opts->rate_limit_rpm > 0) {
-        const am_status status = limiter_new(opts->rate_limit_rpm, &fresh->limiter, error);
-        if (status != AM_OK) {
-            heap_free(fresh);
-            return status;
-        }
+    am_status status = keyring_new(keys, &fresh->keys, error);
+    if (status == AM_OK && opts->rate_limit_rpm > 0) {
+        status = limiter_new(opts->rate_limit_rpm, &fresh->limiter, error);
+    }
+    if (status != AM_OK) {
+        admission_free(&fresh);
+        return status;
+    }
+    if (!fresh->loopback && !keyring_has_keys(fresh->keys)) {
+        log_line(AM_LOG_WARN, "there are no API keys: everybody who reaches %s may ask; make one "
+                 "with `amanuensis keys add NAME`", opts->host);
     }
     *made = fresh;
     return AM_OK;
@@ -45,6 +53,7 @@ am_status admission_new(const options *opts, admission **made, am_error *error) 
 void admission_free(admission **old) {
     if (*old == NULL) return;
     limiter_free(&(*old)->limiter);
+    keyring_free(&(*old)->keys);
     heap_free(*old);
     *old = NULL;
 }
@@ -128,6 +137,31 @@ static bool check_rate(const admission *own, http_request *request, const char *
     return false;
 }
 
+/* ---- Keys ---------------------------------------------------------------------------------- */
+
+/* RFC 6750: the token behind "Bearer", or NULL. */
+static const char *bearer(const http_request *request) {
+    const char *value = http_header(request, "Authorization");
+    if (value == NULL || strncasecmp(value, "Bearer ", 7) != 0) return NULL;
+    value += 7;
+    return value + strspn(value, " ");
+}
+
+/* The id of the request's key goes to `name`. */
+static bool check_key(const admission *own, http_request *request, char name[STORE_ID_BYTES]) {
+    const char *key = bearer(request);
+    if (key != NULL && keyring_find(own->keys, key, name)) return true;
+    /* Who guesses is slowed down as who asks too often is. */
+    if (!check_rate(own, request, http_peer(request))) return false;
+    http_reply_header(request, "WWW-Authenticate",
+                      key != NULL ? "Bearer realm=\"amanuensis\", error=\"invalid_token\""
+                                  : "Bearer realm=\"amanuensis\"");
+    http_fail(request, 401, "invalid_api_key", NULL, "%s",
+              key != NULL ? "this API key is not known here"
+                          : "an API key is needed: Authorization: Bearer KEY");
+    return false;
+}
+
 /* ---- All of it ----------------------------------------------------------------------------- */
 
 static bool check_life(const app *a, http_request *request) {
@@ -150,5 +184,9 @@ bool admission_check(void *context, http_request *request) {
     if (!check_life(a, request)) return false;
     if (is_method(request, "OPTIONS")) return true;
     if (route != NULL && (route->flags & HTTP_OPEN) != 0) return true;
-    return check_page(own, request) && check_rate(own, request, http_peer(request));
+    if (!keyring_has_keys(own->keys)) {
+        return check_page(own, request) && check_rate(own, request, http_peer(request));
+    }
+    char name[STORE_ID_BYTES];
+    return check_key(own, request, name) && check_rate(own, request, name);
 }

@@ -13,7 +13,8 @@
 
 typedef struct admission admission;
 
-AM_CHECK_RESULT am_status admission_new(const options *opts, admission **made, am_error *error);
+AM_CHECK_RESULT am_status admission_new(const options *opts, store *keys, admission **made,
+                                       am_error *error);
 void admission_free(admission **old);
 
 /* http_options.admit: true, or it has replied. `context` is the app. */

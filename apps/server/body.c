@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/report.h"
+#include "server/document.h"
+#include "server/openai_body.h"
 
 /* Milliseconds are enough for people, and for whoever compares. */
 static json_t *seconds(double s) {
@@ -74,6 +76,9 @@ am_status body_write(const am_result *result, const work *w, const call *c, text
                      am_error *error) {
     switch (c->format) {
     case CALL_JSON: body_dump(body_json(result, w), out); break;
+    case CALL_VERBOSE_JSON: body_dump(openai_verbose(result, true, true), out); break;
+    case CALL_HTML: document_html(result, out); break;
+    case CALL_DOCX: return document_docx(result, out, error);
     case CALL_TEXT:
     case CALL_SRT:
     case CALL_VTT:

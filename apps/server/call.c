@@ -6,6 +6,9 @@
 
 #include "common/heap.h"
 #include "common/report.h"
+#include "server/text_buffer.h"
+
+#define KEYWORDS_BYTES_MAX ((size_t)16 << 10)
 
 static const struct {
     const char *name, *type;
@@ -31,7 +34,7 @@ static const struct {
     {"initial_prompt", "initial_prompt"}, {"prompt", "initial_prompt"},
     {"log_prob_threshold", "logprob_threshold"},
     {"temperature_inc", "temperature_increment_on_fallback"},
-    {"no_speech_thold", "no_speech_threshold"}, {"vad", "vad_filter"}, {"keywords", "hotwords"},
+    {"no_speech_thold", "no_speech_threshold"}, {"vad", "vad_filter"},
 };
 
 /* Fields that are read by their handlers, and no options. */
@@ -104,8 +107,41 @@ static am_status set_format(call *c, const char *value, am_error *error) {
                        "lrc, html or docx, found \"%.40s\"", value);
 }
 
+static void add_word(text *words, const char *word) {
+    if (word == NULL || word[0] == '\0') return;
+    if (words->n > 0) text_add_string(words, ", ");
+    text_add_string(words, word);
+}
+
+/* Members of a list that comes field by field, or as JSON: OpenAI's name for hotwords. */
+static am_status add_keywords(call *c, const char *value, am_error *error) {
+    text words;
+    size_t n = 0;
+    size_t index;
+    const json_t *member;
+    json_t *list = value[0] == '[' ? json_loads(value, 0, NULL) : NULL;
+    text_init(&words, KEYWORDS_BYTES_MAX);
+    add_word(&words, json_string_value(json_object_get(c->fields, "keywords")));
+    json_array_foreach(list, index, member) add_word(&words, json_string_value(member));
+    if (!json_is_array(list)) add_word(&words, value);
+    if (list != NULL) json_decref(list);
+    const bool too_long = words.failed;
+    char *all = text_take(&words, &n);
+    json_t *kept = all != NULL ? json_string(all) : NULL;
+    heap_free(all);
+    if (kept == NULL || json_object_set_new(c->fields, "keywords", kept) != 0) {
+        return report_fail(error, too_long ? AM_E_LIMIT : AM_E_ARG, "keywords: %s",
+                           too_long ? "too many" : "no words in UTF-8");
+    }
+    c->opts.params.hotwords = json_string_value(kept);
+    return AM_OK;
+}
+
 am_status call_set(call *c, const char *name, const char *value, am_error *error) {
     if (value[0] == '\0') return AM_OK;
+    if (strcmp(name, "keywords") == 0 || strcmp(name, "keywords[]") == 0) {
+        return add_keywords(c, value, error);
+    }
     json_t *kept = json_string(value);
     if (kept == NULL || json_object_set_new(c->fields, name, kept) != 0) {
         return report_fail(error, AM_E_ARG, "%.64s: no UTF-8", name);
@@ -126,13 +162,13 @@ am_status call_set(call *c, const char *name, const char *value, am_error *error
 }
 
 /* A member's value as the text a form would hold; false when it has none. */
-static bool value_text(const json_t *value, char *text, size_t size) {
+static bool value_text(const json_t *value, char *shown, size_t size) {
     if (json_is_true(value) || json_is_false(value)) {
-        snprintf(text, size, "%s", json_is_true(value) ? "true" : "false");
+        snprintf(shown, size, "%s", json_is_true(value) ? "true" : "false");
     } else if (json_is_integer(value)) {
-        snprintf(text, size, "%lld", (long long)json_integer_value(value));
+        snprintf(shown, size, "%lld", (long long)json_integer_value(value));
     } else if (json_is_real(value)) {
-        snprintf(text, size, "%.17g", json_real_value(value));
+        snprintf(shown, size, "%.17g", json_real_value(value));
     } else {
         return false;
     }
@@ -143,7 +179,7 @@ am_status call_set_json(call *c, json_t *object, am_error *error) {
     const char *name;
     json_t *value;
     json_object_foreach(object, name, value) {
-        char text[64];
+        char shown[64];
         const char *string = json_string_value(value);
         const bool is_recording = strcmp(name, "audio") == 0 || strcmp(name, "file") == 0;
         if (is_recording || json_is_null(value)) continue;
@@ -155,7 +191,7 @@ am_status call_set_json(call *c, json_t *object, am_error *error) {
             REPORT_TRY(status);
             continue;
         }
-        if (string == NULL && value_text(value, text, sizeof text)) string = text;
+        if (string == NULL && value_text(value, shown, sizeof shown)) string = shown;
         if (string == NULL) return report_fail(error, AM_E_ARG, "%.64s: not a plain value", name);
         REPORT_TRY(call_set(c, name, string, error));
     }

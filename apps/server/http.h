@@ -124,6 +124,7 @@ void http_reply_stream(http_request *request, int status, const char *type, http
 void http_fail(http_request *request, int status, const char *code, const char *param,
                const char *format, ...) AM_PRINTF(5, 6);
 void http_fail_status(http_request *request, const am_error *error, const char *param);
+const char *http_error_type(int status); /* "invalid_request_error" */
 bool http_replied(const http_request *request);
 
 #endif

@@ -5,7 +5,7 @@
 #include "server/http.h"
 #include "server/text_buffer.h"
 
-static const char *error_type(int status) {
+const char *http_error_type(int status) {
     if (status == 401) return "authentication_error";
     if (status == 403) return "permission_error";
     if (status == 429) return "rate_limit_error";
@@ -24,7 +24,7 @@ void http_fail(http_request *request, int status, const char *code, const char *
     text_init(&out, 8192);
     text_add_string(&out, "{\"error\": {\"message\": ");
     text_add_json(&out, message);
-    text_print(&out, ", \"type\": \"%s\", \"param\": ", error_type(status));
+    text_print(&out, ", \"type\": \"%s\", \"param\": ", http_error_type(status));
     text_add_json(&out, param);
     text_add_string(&out, ", \"code\": ");
     text_add_json(&out, code);

@@ -60,7 +60,8 @@ static uint64_t hash(uint64_t seed, const char *name) {
 }
 
 static double filled(const limiter *l, const bucket *b, double now) {
-    return b->name == 0 ? l->capacity : fmin(l->capacity, b->tokens + (now - b->at) * l->per_second);
+    if (b->name == 0) return l->capacity;
+    return fmin(l->capacity, b->tokens + (now - b->at) * l->per_second);
 }
 
 static bucket *find(limiter *l, uint64_t name, double now) {

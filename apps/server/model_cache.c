@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/heap.h"
 #include "common/report.h"
@@ -88,6 +89,18 @@ static bool each_source(const options *opts, bool (*visit)(void *, const char *)
     return false;
 }
 
+/* The catalogue's name within a publisher's: "Systran/faster-whisper-base" -> "base". */
+static const char *without_publisher(const char *name) {
+    static const char *const heads[] = {"faster-whisper-", "whisper-", "ggml-", "distil-whisper-"};
+    const char *slash = strrchr(name, '/');
+    if (slash != NULL) name = slash + 1;
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        const size_t n = strlen(heads[i]);
+        if (strncmp(name, heads[i], n) == 0 && name[n] != '\0') return name + n;
+    }
+    return name;
+}
+
 typedef struct search {
     const char *id;
     char *source;
@@ -98,7 +111,7 @@ static bool is_wanted(void *context, const char *source) {
     const search *wanted = context;
     char id[128];
     id_of_source(source, id, sizeof id);
-    if (strcmp(id, wanted->id) != 0) return false;
+    if (strcmp(id, wanted->id) != 0 && strcmp(without_publisher(id), wanted->id) != 0) return false;
     snprintf(wanted->source, wanted->size, "%s", source);
     return true;
 }
@@ -115,18 +128,6 @@ static bool is_installed(const options *opts, const char *name) {
     }
     am_models_free(&all);
     return found;
-}
-
-/* The catalogue's name within a publisher's: "Systran/faster-whisper-base" -> "base". */
-static const char *without_publisher(const char *name) {
-    static const char *const heads[] = {"faster-whisper-", "whisper-", "ggml-", "distil-whisper-"};
-    const char *slash = strrchr(name, '/');
-    if (slash != NULL) name = slash + 1;
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        const size_t n = strlen(heads[i]);
-        if (strncmp(name, heads[i], n) == 0 && name[n] != '\0') return name + n;
-    }
-    return name;
 }
 
 /* Id and source of a client's name; false when there is no such model here. */
@@ -148,7 +149,7 @@ static bool find_source(const models *list, const char *name, char id[128], char
         const bool named = each_source(list->opts, is_wanted, &wanted);
         if (!named && (strchr(chosen, '/') != NULL || !is_installed(list->opts, chosen))) continue;
         if (!named) snprintf(source, 1024, "%s", chosen);
-        snprintf(id, 128, "%s", chosen);
+        id_of_source(source, id, 128);
         return true;
     }
     return false;
@@ -311,6 +312,28 @@ const char *model_id(const model *chosen) {
     return chosen->id;
 }
 
+am_status model_check_task(model *chosen, am_task task, am_error *error) {
+    const am_engine_info info = am_engine_get_info(chosen->engine);
+    if (task != AM_TASK_TRANSLATE) return AM_OK;
+    if (!info.multilingual) {
+        return report_fail(error, AM_E_UNSUPPORTED,
+                           "model: \"%s\" is English-only and does not translate", chosen->id);
+    }
+    /* Decoders cut down from large ones, turbo and distil, saw no translation since then. */
+    if (info.n_encoder_layers >= 24 && info.n_decoder_layers <= 4) {
+        return report_fail(error, AM_E_UNSUPPORTED,
+                           "model: \"%s\" was not trained to translate, only to transcribe",
+                           chosen->id);
+    }
+    return AM_OK;
+}
+
+/* When a file or folder was written. */
+static int64_t time_of(const char *path) {
+    struct stat found;
+    return path[0] != '\0' && stat(path, &found) == 0 ? (int64_t)found.st_mtime : 0;
+}
+
 typedef struct listing {
     model_state *states;
     size_t n, capacity;
@@ -327,6 +350,7 @@ static bool add_state(void *context, const char *source) {
     model_state *state = &out->states[out->n++];
     *state = (model_state){.is_default = out->n == 1, .installed = true};
     snprintf(state->id, sizeof state->id, "%s", id);
+    state->created = time_of(source);
     return false;
 }
 
@@ -360,7 +384,9 @@ am_status models_states(models *list, model_state **states, size_t *n_states, am
         if (!all[i].installed || strcmp(all[i].name, "silero-vad") == 0) continue;
         const size_t before = out.n;
         (void)add_state(&out, all[i].name);
-        if (out.n > before) out.states[before].n_bytes = all[i].n_bytes;
+        if (out.n == before) continue;
+        out.states[before].n_bytes = all[i].n_bytes;
+        out.states[before].created = time_of(all[i].path);
     }
     am_models_free(&all);
     for (size_t i = 0; i < out.n; i++) describe_loaded(list, &out.states[i]);

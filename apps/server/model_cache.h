@@ -25,6 +25,8 @@ void models_resolve(models *list, const char *name, char *id, size_t size);
 am_engine *model_engine(model *chosen);
 am_pool *model_pool(model *chosen);
 const char *model_id(const model *chosen);
+/* E_UNSUPPORTED when it was never trained for the task. */
+AM_CHECK_RESULT am_status model_check_task(model *chosen, am_task task, am_error *error);
 
 typedef struct model_state {
     char id[128];
@@ -33,6 +35,7 @@ typedef struct model_state {
     uint64_t n_bytes;     /* of weights in memory, or of files */
     double load_seconds;
     am_pool_stats pool;   /* of loaded ones */
+    int64_t created;      /* when its files were written, seconds since 1970; 0 = unknown */
 } model_state;
 
 /* All that clients may name; an array of heap.h, the caller's. */

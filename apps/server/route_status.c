@@ -5,17 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/body.h"
+#include "server/app.h"
+#include "server/reply.h"
 #include "server/wall_clock.h"
-
-static void reply_json(http_request *request, int status, json_t *json) {
-    text out;
-    text_init(&out, BODY_BYTES_MAX);
-    body_dump(json, &out);
-    size_t n = 0;
-    char *bytes = text_take(&out, &n);
-    http_reply(request, status, "application/json", bytes, n);
-}
 
 void handle_health(void *context, http_request *request) {
     const app *a = context;

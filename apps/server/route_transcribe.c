@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "common/report.h"
+#include "server/reply.h"
 #include "server/spool.h"
 
 /* The field an option's message begins with. */
-static void fail_field(http_request *request, const am_error *error) {
+void transcribe_fail_field(http_request *request, const am_error *error) {
     char param[64];
     const size_t n = strcspn(error->detail, ":");
     const bool named = error->detail[n] == ':' && n < sizeof param &&
@@ -20,16 +21,14 @@ static void fail_field(http_request *request, const am_error *error) {
     http_fail_status(request, error, named ? param : NULL);
 }
 
-/* "timestamp_granularities[]" is a list's member, and handlers look for those themselves. */
-static bool is_list(const char *name) {
-    return strchr(name, '[') != NULL;
-}
-
-static am_status read_fields(const http_request *request, call *c, am_error *error) {
+static am_status read_fields(const http_request *request, call *c, transcribe_field_fn *rename,
+                             am_error *error) {
     size_t n_body = 0;
     for (const http_field *field = http_fields(request); field != NULL; field = field->next) {
-        if (is_list(field->name)) continue;
-        REPORT_TRY(call_set(c, field->name, field->value, error));
+        const char *name = field->name;
+        const char *value = field->value;
+        if (rename != NULL && !rename(&name, &value)) continue;
+        REPORT_TRY(call_set(c, name, value, error));
     }
     const char *body = http_body(request, &n_body);
     if (n_body == 0) return call_resolve(c, error);
@@ -44,17 +43,22 @@ static am_status read_fields(const http_request *request, call *c, am_error *err
     return status;
 }
 
-bool transcribe_read(const app *a, http_request *request, call *c) {
+bool transcribe_read_as(const app *a, http_request *request, call *c,
+                        transcribe_field_fn *rename) {
     am_error error;
     am_status status = call_init(c, a->opts, &error);
-    if (status == AM_OK) status = read_fields(request, c, &error);
+    if (status == AM_OK) status = read_fields(request, c, rename, &error);
     if (status != AM_OK) {
         call_free(c);
-        fail_field(request, &error);
+        transcribe_fail_field(request, &error);
         return false;
     }
     if (c->ignored[0] != '\0') http_reply_header(request, "X-Ignored-Fields", c->ignored);
     return true;
+}
+
+bool transcribe_read(const app *a, http_request *request, call *c) {
+    return transcribe_read_as(a, request, c, NULL);
 }
 
 http_file *transcribe_file(http_request *request) {
@@ -77,7 +81,15 @@ void transcribe_fail(http_request *request, const am_error *error, bool busy) {
     } else {
         const bool of_file = error->status == AM_E_AUDIO || error->status == AM_E_NO_AUDIO ||
                              error->status == AM_E_LIMIT;
-        http_fail_status(request, error, of_file ? "file" : NULL);
+        /* Clients of OpenAI try again after any 5xx: what fails the same way costs double. */
+        if (am_status_http(error->status) >= 500 && !am_status_retryable(error->status)) {
+            http_reply_header(request, "x-should-retry", "false");
+        }
+        if (of_file) {
+            http_fail_status(request, error, "file");
+        } else {
+            transcribe_fail_field(request, error);
+        }
     }
 }
 
@@ -127,9 +139,7 @@ static void reply_result(http_request *request, const am_result *result, const w
         http_fail_status(request, &error, "response_format");
         return;
     }
-    size_t n = 0;
-    char *bytes = text_take(&out, &n);
-    http_reply(request, 200, call_format_type(c->format), bytes, n);
+    reply_text(request, 200, call_format_type(c->format), &out);
 }
 
 void handle_transcribe(void *context, http_request *request) {

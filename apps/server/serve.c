@@ -23,6 +23,7 @@
 #define PEM_MAX ((size_t)1 << 20)
 #define TICK_NANOSECONDS 200000000L
 #define EXPIRE_TICKS 25
+#define CANCEL_S 5.0 /* for what is cancelled to stop */
 
 typedef struct life {
     app app;
@@ -120,7 +121,7 @@ static am_status start(life *l, am_error *error) {
     spool_clean(l->spool_dir);
     REPORT_TRY(service_new(opts, &l->app.service, error));
     REPORT_TRY(jobs_open(opts, l->app.service, &l->app.jobs, error));
-    REPORT_TRY(admission_new(opts, &l->app.admission, error));
+    REPORT_TRY(admission_new(opts, jobs_store(l->app.jobs), &l->app.admission, error));
     REPORT_TRY(metrics_new(routes, n_routes, &l->app.metrics, error));
     REPORT_TRY(start_http(l, error));
     if (opts->watch != NULL) {
@@ -135,19 +136,28 @@ static void pause_a_tick(void) {
     nanosleep(&tick, NULL);
 }
 
-/* Waits for what is under way, at most so long; then it is cancelled. */
+/* Until no request is under way, at most so long; whether one was. */
+static bool wait_until_idle(const life *l, double seconds) {
+    const double until = clock_now() + seconds;
+    bool busy = false;
+    for (;;) {
+        const service_stats stats = service_get_stats(l->app.service);
+        if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) return busy;
+        busy = true;
+        if (clock_now() >= until) return busy;
+        pause_a_tick();
+    }
+}
+
+/* Waits for what is under way, at most so long; then it is cancelled, and its clients told. */
 static void drain(life *l) {
-    const double until = clock_now() + l->app.opts->drain_s;
     watch_stop(&l->watch);
     service_close(l->app.service, false);
     jobs_close(l->app.jobs);
     http_stop_listening(l->app.http);
-    while (clock_now() < until) {
-        const service_stats stats = service_get_stats(l->app.service);
-        if (stats.n_active + stats.n_waiting + http_n_requests(l->app.http) == 0) break;
-        pause_a_tick();
-    }
+    (void)wait_until_idle(l, l->app.opts->drain_s);
     service_close(l->app.service, true);
+    (void)wait_until_idle(l, CANCEL_S);
 }
 
 static void announce(const life *l) {
@@ -184,9 +194,9 @@ int serve(const options *opts, bool (*stop)(void *), void *context) {
     if (l->has_loader) pthread_join(l->loader, NULL);
     watch_stop(&l->watch);
     http_stop(&l->app.http);
-    jobs_free_all(&l->app.jobs);
     metrics_free(&l->app.metrics);
     admission_free(&l->app.admission);
+    jobs_free_all(&l->app.jobs);
     service_free(&l->app.service);
     heap_free(l->tls_cert);
     heap_free(l->tls_key);

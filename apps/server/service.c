@@ -207,6 +207,7 @@ static am_status run_with(service *s, work *w, model *chosen, am_result **result
                           am_error *error) {
     am_audio *audio = NULL;
     turn own = {.background = w->background};
+    REPORT_TRY(model_check_task(chosen, w->opts->params.task, error));
     REPORT_TRY(am_engine_check(model_engine(chosen), &w->opts->params, error));
     am_status opened = am_audio_open_file(w->path, &w->opts->audio, &audio, error);
     if (opened != AM_OK) {

@@ -57,8 +57,9 @@ static am_status load_attention(decoder_layer *layer, const am_model *model, int
     AM_TRY(am__dense_load(&layer->out, how, TENSOR(ATTN_O_W), TENSOR(ATTN_O_B), error));
     AM_TRY(am__norm_init(&layer->cross_norm, TENSOR(CROSS_LN_W), TENSOR(CROSS_LN_B), error));
     AM_TRY(am__dense_load(&layer->cross_q, how, TENSOR(CROSS_Q_W), TENSOR(CROSS_Q_B), error));
-    AM_TRY(am__dense_init(&layer->cross_kv, how->type, how->kernels, cross_kv, 2, AM_WEIGHT_PLAIN,
-                          error));
+    /* Read once for a window, not in every step: four bits would gain nothing. */
+    AM_TRY(am__dense_init(&layer->cross_kv, am__dense_sensitive(how->type), how->kernels, cross_kv,
+                          2, AM_WEIGHT_PLAIN, error));
     return am__dense_load(&layer->cross_out, how, TENSOR(CROSS_O_W), TENSOR(CROSS_O_B), error);
 }
 
@@ -75,7 +76,9 @@ static am_status load_decoder(am_decoder *decoder, const am_model *model, const 
 #define TENSOR(role) am__model_global(model, AM_T_##role)
     const am_dims *dims = &decoder->dims;
     const size_t n_ctx = (size_t)dims->n_text_ctx;
-    AM_TRY(am__dense_load(&decoder->projection, how, am__model_projection(model), NULL, error));
+    /* In four bits the logits, of all layers, would lose the most words (decisions/0005). */
+    const am_packing sensitive = {am__dense_sensitive(how->type), how->kernels};
+    AM_TRY(am__dense_load(&decoder->projection, &sensitive, TENSOR(TOKEN_EMB), NULL, error));
     AM_TRY(AM_NEW_RAW(&decoder->positions, n_ctx * (size_t)dims->d_model, error));
     am__tensor_rows_f32(TENSOR(DEC_POS), 0, n_ctx, decoder->positions);
     AM_TRY(am__norm_init(&decoder->norm, TENSOR(DEC_LN_W), TENSOR(DEC_LN_B), error));
@@ -138,7 +141,7 @@ size_t am__decoder_bytes(const am_decoder *decoder) {
 }
 
 static bool in_s8(const am_decoder *decoder) {
-    return decoder->projection.type == AM_COMPUTE_INT8;
+    return decoder->projection.type != AM_COMPUTE_F32;
 }
 
 /* What the linear layers need of the workspace. */

@@ -83,7 +83,8 @@ static am_status load_encoder(am_encoder *encoder, const am_model *model, const 
 
 am_status am__encoder_new(const am_model *model, am_compute_type type, const am_kernels *kernels,
                           am_encoder **encoder, am_error *error) {
-    const am_packing how = {type, kernels};
+    /* Four bits would gain no time, the encoder is bound by arithmetic, and cost words. */
+    const am_packing how = {am__dense_sensitive(type), kernels};
     am_encoder *fresh = NULL;
     AM_TRY(AM_NEW(&fresh, 1, error));
     fresh->dims = *am__model_dims(model);
@@ -153,7 +154,7 @@ am_status am__encoder_space_new(const am_encoder *encoder, const am_exec *exec,
     am_status status = AM_OK;
     AM_TRY_DONE(AM_NEW(&fresh->frames, (2 * n_ctx + 2) * (size_t)encoder->dims.n_mels, error));
     AM_TRY_DONE(AM_NEW_STREAMED(&fresh->x, n_ctx * d, error));
-    if (encoder->type == AM_COMPUTE_INT8) {
+    if (encoder->type != AM_COMPUTE_F32) {
         AM_TRY_DONE(am__layers_s8_space_init(&fresh->layers_s8, exec, n_ctx, d, d_ff, error));
         fresh->conv = fresh->normed = fresh->layers_s8.qkv;
     } else {
@@ -227,7 +228,7 @@ const float *am__encoder_run(const am_encoder *encoder, const am_exec *exec,
                              am_encoder_space *space, size_t n_ctx) {
     const size_t n_layers = (size_t)encoder->dims.n_encoder_layers;
     run_convolutions(encoder, exec, space, n_ctx);
-    if (encoder->type == AM_COMPUTE_INT8) {
+    if (encoder->type != AM_COMPUTE_F32) {
         am__layers_s8_run(encoder->layers, n_layers, &encoder->norm, exec, &space->layers_s8,
                           space->x, n_ctx, space->normed);
         return space->normed;

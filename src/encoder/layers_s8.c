@@ -23,7 +23,7 @@ static size_t align(size_t n) {
 typedef struct block_space {
     char *q;       /* [n_rows] quantised rows of up to d_ff values */
     float *hidden; /* [n_rows, d_ff], or rows of norms */
-    char *wide;    /* a panel's wide form */
+    char *wide;    /* a panel, expanded */
     size_t n_bytes;
 } block_space;
 

@@ -71,9 +71,15 @@ static am_status choose_compute_type(am_engine *engine, const am_model *model,
     const bool in_place = am__model_in_place(model);
     engine->compute_type = wanted;
     if (in_place && wanted == AM_COMPUTE_F32) {
-        AM_FAIL(error, AM_E_UNSUPPORTED, "%s: holds 8-bit weights alone; for f32 take the model it "
-                "was quantized from", engine->name);
+        AM_FAIL(error, AM_E_UNSUPPORTED, "%s: holds quantized weights alone; for f32 take the "
+                "model it was quantized from", engine->name);
     }
+    const bool four_bits = am__model_four_bits(model);
+    if (in_place && wanted == AM_COMPUTE_INT4 && !four_bits) {
+        AM_FAIL(error, AM_E_UNSUPPORTED, "%s: holds 8-bit weights; for int4 take the model it was "
+                "quantized from", engine->name);
+    }
+    if (four_bits) engine->compute_type = AM_COMPUTE_INT4;
     return AM_OK;
 }
 
@@ -99,7 +105,7 @@ am_status am_engine_open(const char *model, const am_engine_options *options, am
     if (options == NULL) options = &defaults;
     int n_threads = 0;
     AM_TRY(am__choose_threads(options->n_threads, &n_threads, error));
-    if (options->compute_type != AM_COMPUTE_F32 && options->compute_type != AM_COMPUTE_INT8) {
+    if (options->compute_type < AM_COMPUTE_F32 || options->compute_type > AM_COMPUTE_INT4) {
         AM_FAIL(error, AM_E_ARG, "compute_type: %d is none", (int)options->compute_type);
     }
     char path[AM_PATH_MAX];

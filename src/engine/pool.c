@@ -175,6 +175,7 @@ static am_status build(am_pool *pool, am_engine *engine, const am_pool_options *
         .crosses = pool->session->crosses,
         .n_slots = n_slots,
         .n_reserved = (n_slots + 3) / 4 < n_slots ? (n_slots + 3) / 4 : 0,
+        .n_begin_max = 1,
     };
     AM_TRY(am__batch_new(&input, &pool->batch, error));
     AM_TRY(am__batch_reserve(pool->batch, error));

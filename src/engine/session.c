@@ -200,7 +200,8 @@ static am_status run_batch(am_session *session, am_request *request, size_t n_sl
     const am_pipeline pipeline =
         am__session_pipeline(session, request->params->word_timestamps);
     const am_batch_input input = {
-        .pipeline = &pipeline, .crosses = session->crosses, .n_slots = n_slots};
+        .pipeline = &pipeline, .crosses = session->crosses, .n_slots = n_slots,
+        .n_begin_max = n_slots};
     am_batch *batch = NULL;
     AM_TRY(am__request_open(request, &pipeline, NULL, NULL, error));
     AM_TRY(am__batch_new(&input, &batch, error));

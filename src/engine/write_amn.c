@@ -1,7 +1,7 @@
 /*
- * A model of any format in, an .amn file out (model/amn.h, docs/amn.md): linear layers packed as
- * an engine in 8 bits packs them, so that both compute the same; the embedding in f16, all else in
- * f32, as the engine holds it.
+ * A model of any format in, an .amn file out (model/amn.h, docs/amn.md): linear layers packed as an
+ * engine of the type packs them, so that both compute the same; all else in f32, as the engine
+ * holds it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "hub/hub.h"
 #include "kernels/kernels.h"
 #include "model/amn.h"
-#include "nn/linear_s8.h"
+#include "nn/dense.h"
 
 #define PARTS_MAX 3
 #define NONE AM_N_LAYER_ROLES
@@ -18,18 +18,20 @@
 /* The linear layers of a transformer layer: what is stacked in each. */
 typedef struct linear_roles {
     bool decoder_only;
+    bool sensitive; /* as decoder.c has it: am__dense_sensitive */
     size_t n_parts;
     am_layer_role weights[PARTS_MAX], biases[PARTS_MAX];
 } linear_roles;
 
 static const linear_roles linears[] = {
-    {false, 3, {AM_L_ATTN_Q_W, AM_L_ATTN_K_W, AM_L_ATTN_V_W}, {AM_L_ATTN_Q_B, NONE, AM_L_ATTN_V_B}},
-    {false, 1, {AM_L_ATTN_O_W}, {AM_L_ATTN_O_B}},
-    {true, 1, {AM_L_CROSS_Q_W}, {AM_L_CROSS_Q_B}},
-    {true, 2, {AM_L_CROSS_K_W, AM_L_CROSS_V_W}, {NONE, AM_L_CROSS_V_B}},
-    {true, 1, {AM_L_CROSS_O_W}, {AM_L_CROSS_O_B}},
-    {false, 1, {AM_L_FC1_W}, {AM_L_FC1_B}},
-    {false, 1, {AM_L_FC2_W}, {AM_L_FC2_B}},
+    {false, false, 3, {AM_L_ATTN_Q_W, AM_L_ATTN_K_W, AM_L_ATTN_V_W},
+     {AM_L_ATTN_Q_B, NONE, AM_L_ATTN_V_B}},
+    {false, false, 1, {AM_L_ATTN_O_W}, {AM_L_ATTN_O_B}},
+    {true, false, 1, {AM_L_CROSS_Q_W}, {AM_L_CROSS_Q_B}},
+    {true, true, 2, {AM_L_CROSS_K_W, AM_L_CROSS_V_W}, {NONE, AM_L_CROSS_V_B}},
+    {true, false, 1, {AM_L_CROSS_O_W}, {AM_L_CROSS_O_B}},
+    {false, false, 1, {AM_L_FC1_W}, {AM_L_FC1_B}},
+    {false, false, 1, {AM_L_FC2_W}, {AM_L_FC2_B}},
 };
 
 static const struct {
@@ -74,19 +76,20 @@ done:
 /* Panels, their scales, and the bias unless bias_name is NULL. */
 static am_status put_linear(am_amn_writer *writer, const char *name, const char *bias_name,
                             const am_linear_part *parts, size_t n_parts, am_weight_order order,
-                            am_error *error) {
+                            am_compute_type type, am_error *error) {
     char scale_name[AM_AMN_NAME_BYTES + sizeof AM_AMN_SCALE];
     am_linear_s8 linear = {0};
     size_t n_bytes;
-    AM_TRY(am__linear_s8_pack(&linear, &am__s8_stored, parts, n_parts, order, error));
+    AM_TRY(am__linear_s8_pack(&linear, &am__s8_stored, parts, n_parts, order,
+                              type == AM_COMPUTE_INT4, error));
+    const am_amn_kind kind = linear.four_bits ? AM_AMN_S4_PANELS : AM_AMN_PANELS;
     snprintf(scale_name, sizeof scale_name, "%s" AM_AMN_SCALE, name);
     am_status status = AM_OK;
-    if (!am__amn_n_bytes(AM_AMN_PANELS, linear.n_out, linear.n_in, &n_bytes)) {
+    if (!am__amn_n_bytes(kind, linear.n_out, linear.n_in, &n_bytes)) {
         status = am__fail(error, AM_E_LIMIT, "%s: too large", name);
         goto done;
     }
-    AM_TRY_DONE(put(writer, name, AM_AMN_PANELS, linear.n_out, linear.n_in, linear.panels, n_bytes,
-                    error));
+    AM_TRY_DONE(put(writer, name, kind, linear.n_out, linear.n_in, linear.panels, n_bytes, error));
     AM_TRY_DONE(put(writer, scale_name, AM_AMN_F32, 1, linear.n_out, linear.scale,
                     linear.n_out * sizeof *linear.scale, error));
     if (bias_name != NULL) {
@@ -104,7 +107,7 @@ static void layer_name(bool decoder, int layer, am_layer_role role, char name[AM
 }
 
 static am_status put_layer(am_amn_writer *writer, const am_model *model, bool decoder, int layer,
-                           am_error *error) {
+                           am_compute_type type, am_error *error) {
     char name[AM_AMN_NAME_BYTES], bias_name[AM_AMN_NAME_BYTES];
     for (size_t i = 0; i < sizeof norms / sizeof norms[0]; i++) {
         if (norms[i].decoder_only && !decoder) continue;
@@ -123,7 +126,8 @@ static am_status put_layer(am_amn_writer *writer, const am_model *model, bool de
             layer_name(decoder, layer, roles->biases[p], bias_name);
         }
         layer_name(decoder, layer, roles->weights[0], name);
-        AM_TRY(put_linear(writer, name, bias_name, parts, roles->n_parts, AM_WEIGHT_PLAIN, error));
+        AM_TRY(put_linear(writer, name, bias_name, parts, roles->n_parts, AM_WEIGHT_PLAIN,
+                          roles->sensitive ? am__dense_sensitive(type) : type, error));
     }
     return AM_OK;
 }
@@ -134,7 +138,8 @@ static am_status put_global(am_amn_writer *writer, const am_model *model, am_glo
                     error);
 }
 
-static am_status put_encoder(am_amn_writer *writer, const am_model *model, am_error *error) {
+static am_status put_encoder(am_amn_writer *writer, const am_model *model, am_compute_type type,
+                             am_error *error) {
     static const am_global_role vectors[] = {AM_T_CONV1_B, AM_T_ENC_POS, AM_T_ENC_LN_W,
                                              AM_T_ENC_LN_B};
     /* The first convolution is computed in f32, from f16 where the source has that. */
@@ -147,25 +152,26 @@ static am_status put_encoder(am_amn_writer *writer, const am_model *model, am_er
     const am_linear_part conv2 = {am__model_global(model, AM_T_CONV2_W),
                                   am__model_global(model, AM_T_CONV2_B)};
     AM_TRY(put_linear(writer, am__amn_naming.global[AM_T_CONV2_W].name,
-                      am__amn_naming.global[AM_T_CONV2_B].name, &conv2, 1, AM_WEIGHT_CONV3,
+                      am__amn_naming.global[AM_T_CONV2_B].name, &conv2, 1, AM_WEIGHT_CONV3, type,
                       error));
     for (int i = 0; i < am__model_dims(model)->n_encoder_layers; i++) {
-        AM_TRY(put_layer(writer, model, false, i, error));
+        AM_TRY(put_layer(writer, model, false, i, type, error));
     }
     return AM_OK;
 }
 
-static am_status put_decoder(am_amn_writer *writer, const am_model *model, am_error *error) {
+static am_status put_decoder(am_amn_writer *writer, const am_model *model, am_compute_type type,
+                             am_error *error) {
     static const am_global_role vectors[] = {AM_T_DEC_POS, AM_T_DEC_LN_W, AM_T_DEC_LN_B};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         AM_TRY(put_global(writer, model, vectors[i], AM_AMN_F32, error));
     }
     for (int i = 0; i < am__model_dims(model)->n_decoder_layers; i++) {
-        AM_TRY(put_layer(writer, model, true, i, error));
+        AM_TRY(put_layer(writer, model, true, i, type, error));
     }
-    const am_linear_part output = {am__model_projection(model), NULL};
-    AM_TRY(put_linear(writer, AM_AMN_OUTPUT, NULL, &output, 1, AM_WEIGHT_PLAIN, error));
-    return put_global(writer, model, AM_T_TOKEN_EMB, AM_AMN_F16, error);
+    const am_linear_part output = {am__model_global(model, AM_T_TOKEN_EMB), NULL};
+    return put_linear(writer, AM_AMN_OUTPUT, NULL, &output, 1, AM_WEIGHT_PLAIN,
+                      am__dense_sensitive(type), error);
 }
 
 /* Numbers are little-endian, as on every machine there are kernels for. */
@@ -204,13 +210,16 @@ static am_status refuse_same_file(const char *from, const char *to, am_error *er
     AM_FAIL(error, AM_E_ARG, "%s: input and output are the same", to);
 }
 
-am_status am_model_quantize(const char *model, const char *models_dir, const char *path,
-                            am_error *error) {
+am_status am_model_quantize(const char *model, const char *models_dir, am_compute_type type,
+                            const char *path, am_error *error) {
     char source[AM_PATH_MAX];
     am_model *file = NULL;
     am_amn_writer *writer = NULL;
     am_status status = AM_OK;
     if (path == NULL || path[0] == '\0') AM_FAIL(error, AM_E_ARG, "no file to write given");
+    if (type != AM_COMPUTE_INT8 && type != AM_COMPUTE_INT4) {
+        AM_FAIL(error, AM_E_ARG, "type: %d is none that is written", (int)type);
+    }
     AM_TRY(am__hub_resolve(model, models_dir, source, sizeof source, error));
     AM_TRY(refuse_same_file(source, path, error));
     AM_TRY(am__model_open(source, &file, error));
@@ -219,8 +228,8 @@ am_status am_model_quantize(const char *model, const char *models_dir, const cha
         goto done;
     }
     AM_TRY_DONE(am__amn_create(path, am__model_dims(file), &writer, error));
-    AM_TRY_DONE(put_encoder(writer, file, error));
-    AM_TRY_DONE(put_decoder(writer, file, error));
+    AM_TRY_DONE(put_encoder(writer, file, am__dense_sensitive(type), error)); /* as encoder.c */
+    AM_TRY_DONE(put_decoder(writer, file, type, error));
     AM_TRY_DONE(put_vocabulary(writer, file, error));
     AM_TRY_DONE(put_heads(writer, file, error));
     AM_TRY_DONE(am__amn_commit(&writer, error));

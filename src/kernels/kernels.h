@@ -9,6 +9,7 @@
 #include "kernels/attn_s8.h"
 #include "kernels/fft_f32.h"
 #include "kernels/gemm_f32.h"
+#include "kernels/gemm_s4.h"
 #include "kernels/gemm_s8.h"
 #include "kernels/peak.h"
 #include "kernels/quantize.h"
@@ -31,6 +32,7 @@ typedef struct am_kernels {
         am_scores_s8_fn *scores;
         am_softmax_u8_fn *softmax; /* scores -> values for tile, without the offset of 128 */
     } s8;
+    am_expand_s4_fn *expand_s4; /* into panels of s8 */
     struct {
         am_attn_pack_keys_fn *pack_keys;
         am_attn_pack_values_fn *pack_values;

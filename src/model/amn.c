@@ -1,8 +1,8 @@
 /*
  * Reading .amn: header and table are checked whole, then every entry is a tensor of the list, in
  * the map. Checksums: header and table always; the entries that are copied when the model is
- * loaded (vectors, positions, vocabulary) when it is opened; panels and embeddings, which are used
- * in place and never read whole, by am__amn_verify alone. Their values may be anything.
+ * loaded (vectors, positions, vocabulary) when it is opened; panels, which are used in place and
+ * never read whole, by am__amn_verify alone. Their values may be anything.
  */
 #include "model/amn.h"
 
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "kernels/gemm_s8.h"
+#include "kernels/gemm_s4.h"
 #include "text/compress.h"
 
 #define ALIGNMENT ((size_t)64)
@@ -26,7 +26,7 @@ const am_naming am__amn_naming = {
             [AM_T_ENC_POS] = {"encoder.positions", 0, 1},
             [AM_T_ENC_LN_W] = {"encoder.ln.weight", 0, 1},
             [AM_T_ENC_LN_B] = {"encoder.ln.bias", 0, 1},
-            [AM_T_TOKEN_EMB] = {"decoder.embedding.weight", 0, 1},
+            [AM_T_TOKEN_EMB] = {AM_AMN_OUTPUT, 0, 1},
             [AM_T_DEC_POS] = {"decoder.positions", 0, 1},
             [AM_T_DEC_LN_W] = {"decoder.ln.weight", 0, 1},
             [AM_T_DEC_LN_B] = {"decoder.ln.bias", 0, 1},
@@ -72,6 +72,7 @@ static const struct {
     [AM_AMN_PANELS] = {"int8 panels", true, true, AM_DTYPE_S8_PANELS, 0},
     [AM_AMN_U32] = {"u32", false, false, AM_DTYPE_F32, 4},
     [AM_AMN_BYTES] = {"bytes", false, false, AM_DTYPE_F32, 1},
+    [AM_AMN_S4_PANELS] = {"int4 panels", true, true, AM_DTYPE_S4_PANELS, 0},
 };
 
 bool am__amn_align(size_t at, size_t *aligned) {
@@ -82,9 +83,13 @@ bool am__amn_align(size_t at, size_t *aligned) {
 
 bool am__amn_n_bytes(am_amn_kind kind, size_t n_rows, size_t n_cols, size_t *n_bytes) {
     if (n_rows > UINT32_MAX || n_cols > UINT32_MAX) return false;
-    if (kind != AM_AMN_PANELS) return am__mul(n_rows * n_cols, kinds[kind].n_bytes, n_bytes);
+    if (kind == AM_AMN_S4_PANELS && !am__s4_fits(n_cols)) return false;
+    if (kinds[kind].n_bytes != 0) return am__mul(n_rows * n_cols, kinds[kind].n_bytes, n_bytes);
     const size_t n_panels = (n_rows + am__s8_stored.nr - 1) / am__s8_stored.nr;
-    return am__mul(n_panels, am__s8_panel_bytes(&am__s8_stored, n_cols), n_bytes);
+    return am__mul(n_panels,
+                   kind == AM_AMN_PANELS ? am__s8_panel_bytes(&am__s8_stored, n_cols)
+                                         : am__s4_panel_bytes(&am__s8_stored, n_cols),
+                   n_bytes);
 }
 
 void am__amn_dims(am_dims *dims, int *fields[AM_AMN_N_DIMS]) {
@@ -220,9 +225,9 @@ static am_status check_payload(const amn_file *file, const am_raw_tensor *tensor
 
 static am_status read_table(amn_file *file, am_raw_list *list, am_error *error) {
     for (size_t i = 0; i < file->n_entries; i++) {
-        am_raw_tensor tensor;
-        am_amn_kind kind;
-        uint32_t crc;
+        am_raw_tensor tensor = {0};
+        am_amn_kind kind = AM_AMN_F32;
+        uint32_t crc = 0;
         AM_TRY(read_entry(file, i, &tensor, &kind, &crc, error));
         if (!kinds[kind].in_place) AM_TRY(check_payload(file, &tensor, crc, error));
         AM_TRY(am__raw_push(list, &tensor, file->path, error));
@@ -237,9 +242,9 @@ am_status am__amn_verify(const char *path, am_error *error) {
     AM_TRY(am__map_open(path, &map, error));
     AM_TRY_DONE(read_header(&map, path, &file, error));
     for (size_t i = 0; i < file.n_entries; i++) {
-        am_raw_tensor tensor;
-        am_amn_kind kind;
-        uint32_t crc;
+        am_raw_tensor tensor = {0};
+        am_amn_kind kind = AM_AMN_F32;
+        uint32_t crc = 0;
         AM_TRY_DONE(read_entry(&file, i, &tensor, &kind, &crc, error));
         AM_TRY_DONE(check_payload(&file, &tensor, crc, error));
     }
@@ -248,10 +253,14 @@ done:
     return status;
 }
 
+static bool is_panels(am_dtype dtype) {
+    return dtype == AM_DTYPE_S8_PANELS || dtype == AM_DTYPE_S4_PANELS;
+}
+
 static am_status attach_scales(const am_raw_list *list, const char *path, am_error *error) {
     for (size_t i = 0; i < list->n; i++) {
         am_raw_tensor *tensor = &list->items[i];
-        if (tensor->dtype != AM_DTYPE_S8_PANELS) continue;
+        if (!is_panels(tensor->dtype)) continue;
         char name[AM_AMN_NAME_BYTES + sizeof AM_AMN_SCALE];
         snprintf(name, sizeof name, "%s" AM_AMN_SCALE, tensor->name);
         const am_raw_tensor *scale = am__raw_find(list, name);
@@ -284,17 +293,17 @@ static am_status check_kinds(const am_model *model, am_error *error) {
     const am_tensor *wrong = NULL;
     for (int role = 0; role < AM_N_GLOBAL_ROLES; role++) {
         const am_tensor *tensor = &model->global[role];
-        if ((tensor->dtype == AM_DTYPE_S8_PANELS) != (role == AM_T_CONV2_W)) wrong = tensor;
+        const bool linear = role == AM_T_CONV2_W || role == AM_T_TOKEN_EMB;
+        if (is_panels(tensor->dtype) != linear) wrong = tensor;
     }
     for (int decoder = 0; decoder < 2; decoder++) {
         const int n_layers = decoder != 0 ? d->n_decoder_layers : d->n_encoder_layers;
         for (int i = 0; i < n_layers * AM_N_LAYER_ROLES; i++) {
             const am_tensor *tensor = &model->layers[decoder][i];
             if (tensor->data == NULL) continue;
-            if ((tensor->dtype == AM_DTYPE_S8_PANELS) != (tensor->n_rows > 1)) wrong = tensor;
+            if (is_panels(tensor->dtype) != (tensor->n_rows > 1)) wrong = tensor;
         }
     }
-    if (model->projection.dtype != AM_DTYPE_S8_PANELS) wrong = &model->projection;
     if (wrong == NULL) return AM_OK;
     AM_FAIL(error, AM_E_MODEL, "%s: tensor %s cannot be %s", model->path, wrong->name,
             am__dtype_name(wrong->dtype));
@@ -360,7 +369,6 @@ static am_status read_heads(am_model *model, const am_raw_list *list, am_error *
 }
 
 am_status am__amn_read(am_model *model, am_error *error) {
-    static const am_tensor_place output = {AM_AMN_OUTPUT, 0, 1};
     const am_map *map;
     amn_file file;
     am_raw_list list = {0};
@@ -373,8 +381,6 @@ am_status am__amn_read(am_model *model, am_error *error) {
     AM_TRY_DONE(attach_scales(&list, model->path, error));
     AM_TRY_DONE(read_dims(model, &file, error));
     AM_TRY_DONE(am__model_bind(model, &list, &am__amn_naming, error));
-    AM_TRY_DONE(am__model_bind_one(model, &list, output.name, &output, (size_t)model->dims.n_vocab,
-                                   (size_t)model->dims.d_model, &model->projection, error));
     AM_TRY_DONE(check_kinds(model, error));
     AM_TRY_DONE(read_vocabulary(model, &list, error));
     AM_TRY_DONE(read_heads(model, &list, error));

@@ -14,6 +14,7 @@ typedef enum am_amn_kind {
     AM_AMN_PANELS, /* 8-bit weights: panels of am__s8_stored */
     AM_AMN_U32,
     AM_AMN_BYTES,
+    AM_AMN_S4_PANELS, /* 4-bit weights: panels of gemm_s4.h, format am__s8_stored */
     AM_AMN_N_KINDS
 } am_amn_kind;
 

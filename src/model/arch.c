@@ -167,7 +167,8 @@ static am_status bind_tensor(const am_model *model, const am_raw_list *list, con
         AM_FAIL(error, AM_E_MODEL, "%s: tensor %s has shape %s, expected [%zu, %zu]", model->path,
                 name, shape_text(raw, text, sizeof text), n_parts * want.n_rows, want.n_cols);
     }
-    const bool scaled = raw->dtype == AM_DTYPE_I8_ROWS || raw->dtype == AM_DTYPE_S8_PANELS;
+    const bool scaled = raw->dtype == AM_DTYPE_I8_ROWS || raw->dtype == AM_DTYPE_S8_PANELS ||
+                        raw->dtype == AM_DTYPE_S4_PANELS;
     if (scaled && (raw->scales == NULL || want.n_rows == 1)) {
         AM_FAIL(error, AM_E_MODEL, "%s: tensor %s is int8 without scales", model->path, name);
     }
@@ -188,12 +189,6 @@ static am_status bind_tensor(const am_model *model, const am_raw_list *list, con
     return AM_OK;
 }
 
-am_status am__model_bind_one(const am_model *model, const am_raw_list *list, const char *name,
-                             const am_tensor_place *place, size_t n_rows, size_t n_cols,
-                             am_tensor *tensor, am_error *error) {
-    return bind_tensor(model, list, name, place, (shape){n_rows, n_cols}, tensor, error);
-}
-
 static bool is_cross(am_layer_role role) {
     return role >= AM_L_CROSS_LN_W && role <= AM_L_CROSS_O_B;
 }
@@ -206,7 +201,6 @@ am_status am__model_bind(am_model *model, const am_raw_list *list, const am_nami
         AM_TRY(bind_tensor(model, list, place->name, place, global_shape(d, (am_global_role)role),
                            &model->global[role], error));
     }
-    model->projection = model->global[AM_T_TOKEN_EMB];
     for (int decoder = 0; decoder < 2; decoder++) {
         const char *stack = decoder != 0 ? "decoder" : "encoder";
         const int n_layers = decoder != 0 ? d->n_decoder_layers : d->n_encoder_layers;

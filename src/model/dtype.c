@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "kernels/gemm_s8.h"
+#include "kernels/gemm_s4.h"
 #include "model/reader.h"
 
 typedef struct dtype_row {
@@ -20,6 +20,7 @@ static const dtype_row dtypes[] = {
     [AM_DTYPE_Q8_0] = {"q8_0", 32, 34},  [AM_DTYPE_Q5_0] = {"q5_0", 32, 22},
     [AM_DTYPE_Q5_1] = {"q5_1", 32, 24},  [AM_DTYPE_Q4_0] = {"q4_0", 32, 18},
     [AM_DTYPE_Q4_1] = {"q4_1", 32, 20},  [AM_DTYPE_S8_PANELS] = {"int8 panels", 1, 1},
+    [AM_DTYPE_S4_PANELS] = {"int4 panels", 32, 17},
 };
 
 const char *am__dtype_name(am_dtype dtype) {
@@ -31,6 +32,9 @@ size_t am__dtype_row_bytes(am_dtype dtype, size_t n_cols) {
     /* A panel's share for one of its columns; rows that begin a tensor begin a panel. */
     if (dtype == AM_DTYPE_S8_PANELS) {
         return am__s8_panel_bytes(&am__s8_stored, n_cols) / am__s8_stored.nr;
+    }
+    if (dtype == AM_DTYPE_S4_PANELS && am__s4_fits(n_cols)) {
+        return am__s4_panel_bytes(&am__s8_stored, n_cols) / am__s8_stored.nr;
     }
     if (n_cols % row->n_block != 0 || n_cols / row->n_block > SIZE_MAX / row->n_block_bytes) {
         return 0;
@@ -131,6 +135,19 @@ static void row_panels(const am_tensor *tensor, size_t row, float *out) {
     }
 }
 
+static void row_s4_panels(const am_tensor *tensor, size_t row, float *out) {
+    const size_t nr = am__s8_stored.nr;
+    const void *panel = (const char *)tensor->data +
+                        row / nr * am__s4_panel_bytes(&am__s8_stored, tensor->n_cols);
+    const float scale = load_scale(tensor, row);
+    for (size_t i = 0; i < tensor->n_cols; i++) {
+        uint8_t group;
+        const uint8_t code = am__s4_code(&am__s8_stored, panel, row % nr, tensor->n_cols, i,
+                                         &group);
+        out[i] = scale * (float)am__s4_weight(code, group);
+    }
+}
+
 void am__tensor_rows_f32(const am_tensor *tensor, size_t row, size_t n_rows, float *out) {
     const size_t n_cols = tensor->n_cols;
     const size_t n = n_rows * n_cols;
@@ -147,6 +164,9 @@ void am__tensor_rows_f32(const am_tensor *tensor, size_t row, size_t n_rows, flo
         break;
     case AM_DTYPE_S8_PANELS:
         for (size_t r = 0; r < n_rows; r++) row_panels(tensor, row + r, out + r * n_cols);
+        break;
+    case AM_DTYPE_S4_PANELS:
+        for (size_t r = 0; r < n_rows; r++) row_s4_panels(tensor, row + r, out + r * n_cols);
         break;
     case AM_DTYPE_Q8_0: blocks_q8_0(in, n, out); break;
     case AM_DTYPE_Q5_0: blocks_nibbles(in, n, false, true, out); break;

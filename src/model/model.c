@@ -94,12 +94,12 @@ const am_tensor *am__model_layer(const am_model *model, bool decoder, int layer,
     return &model->layers[decoder ? 1 : 0][layer * AM_N_LAYER_ROLES + (int)role];
 }
 
-const am_tensor *am__model_projection(const am_model *model) {
-    return &model->projection;
-}
-
 bool am__model_in_place(const am_model *model) {
     return model->in_place;
+}
+
+bool am__model_four_bits(const am_model *model) {
+    return am__model_layer(model, true, 0, AM_L_FC1_W)->dtype == AM_DTYPE_S4_PANELS;
 }
 
 const am_token_text *am__model_vocabulary(const am_model *model, size_t *n_tokens) {

@@ -35,16 +35,17 @@ typedef enum am_dtype {
     AM_DTYPE_Q4_0,
     AM_DTYPE_Q4_1,
     AM_DTYPE_S8_PANELS, /* .amn: packed as am__s8_stored, one f32 scale per row, value * scale */
+    AM_DTYPE_S4_PANELS, /* the same in four bits, of kernels/gemm_s4.h */
 } am_dtype;
 
 /* A row-major matrix [n_rows, n_cols]; a vector has n_rows 1. Convolutions: [out, in * 3] with
- * the kernel position innermost, as PyTorch stores [out, in, 3]; outermost if S8_PANELS. */
+ * the kernel position innermost, as PyTorch stores [out, in, 3]; outermost if panels. */
 typedef struct am_tensor {
     const char *name;    /* in the file, for messages; borrowed */
     am_dtype dtype;
     size_t n_rows, n_cols;
     const void *data;    /* borrowed from the map, may be unaligned; NULL = absent (key bias) */
-    const void *scales;  /* f32 [n_rows] for I8_ROWS and S8_PANELS, may be unaligned, else NULL */
+    const void *scales;  /* f32 [n_rows] for I8_ROWS and panels, may be unaligned, else NULL */
 } am_tensor;
 
 /* XX(role, rows, columns): of the model as a whole. Expressions see `d` (const am_dims *). */
@@ -126,12 +127,11 @@ const am_tensor *am__model_global(const am_model *model, am_global_role role);
 const am_tensor *am__model_layer(const am_model *model, bool decoder, int layer,
                                  am_layer_role role);
 
-/* [n_vocab, d_model], hidden states to logits: TOKEN_EMB, or the same weights packed. */
-const am_tensor *am__model_projection(const am_model *model);
-
 /* Whether the linear layers' weights are S8_PANELS: what is made of them then borrows from the
  * model, which must outlive it, and there are no others to compute in f32 with. */
 bool am__model_in_place(const am_model *model);
+/* Whether what a decoder step reads is S4_PANELS. */
+bool am__model_four_bits(const am_model *model);
 
 /* n_vocab entries indexed by token id. */
 const am_token_text *am__model_vocabulary(const am_model *model, size_t *n_tokens);

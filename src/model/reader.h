@@ -25,7 +25,6 @@ struct am_model {
     const char *format;
     am_dims dims;
     am_tensor global[AM_N_GLOBAL_ROLES];
-    am_tensor projection;
     bool in_place;
     am_tensor *layers[2]; /* [decoder][layer * AM_N_LAYER_ROLES + role] */
     am_token_text *vocabulary; /* [n_vocab] */
@@ -43,7 +42,7 @@ typedef struct am_raw_tensor {
     size_t shape[AM_MAX_RANK];
     const unsigned char *data;
     size_t n_bytes;
-    const unsigned char *scales; /* f32 [shape[0]] of I8_ROWS and S8_PANELS */
+    const unsigned char *scales; /* f32 [shape[0]] of I8_ROWS and panels */
 } am_raw_tensor;
 
 typedef struct am_raw_list {
@@ -81,12 +80,6 @@ AM_CHECK_RESULT am_status am__dims_check(const am_dims *dims, const char *source
 /* Fills the model's tables from the list by its dims, which must have been checked. */
 AM_CHECK_RESULT am_status am__model_bind(am_model *model, const am_raw_list *list,
                                          const am_naming *naming, am_error *error);
-
-/* One tensor of a format's list, place->n_parts times [n_rows, n_cols] there. */
-AM_CHECK_RESULT am_status am__model_bind_one(const am_model *model, const am_raw_list *list,
-                                             const char *name, const am_tensor_place *place,
-                                             size_t n_rows, size_t n_cols, am_tensor *tensor,
-                                             am_error *error);
 
 /* Bytes of a row of n_cols elements; 0 when n_cols does not fill whole blocks. */
 size_t am__dtype_row_bytes(am_dtype dtype, size_t n_cols);

@@ -1,6 +1,6 @@
 /*
- * A linear layer in the arithmetic the engine was opened with: f32 (linear.h) or 8-bit integers
- * (linear_s8.h). What encoder and decoder are written in.
+ * A linear layer in the arithmetic the engine was opened with: f32 (linear.h), 8-bit integers, or
+ * those with weights in 4 bits (linear_s8.h). What encoder and decoder are written in.
  */
 #ifndef AM_NN_DENSE_H
 #define AM_NN_DENSE_H
@@ -21,6 +21,9 @@ typedef struct am_packing {
     am_compute_type type;
     const am_kernels *kernels;
 } am_packing;
+
+/* The type for layers that do not bear 4 bits, or gain nothing by them. */
+am_compute_type am__dense_sensitive(am_compute_type type);
 
 /* One weight and its bias (NULL = none); as am__dense_init. */
 AM_CHECK_RESULT am_status am__dense_load(am_dense *dense, const am_packing *how,

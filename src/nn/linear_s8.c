@@ -20,18 +20,39 @@ static size_t min_size(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+/* Of weights of this depth; in four bits, or in eight. */
+static size_t panel_bytes(const am_s8_format *format, bool four_bits, size_t k) {
+    return four_bits ? am__s4_panel_bytes(format, k) : am__s8_panel_bytes(format, k);
+}
+
+static size_t panel_bytes_of(const am_linear_s8 *linear) {
+    return panel_bytes(&linear->format, linear->four_bits, linear->n_in);
+}
+
 static size_t n_panels_of(const am_linear_s8 *linear) {
     return (linear->n_out + linear->format.nr - 1) / linear->format.nr;
 }
 
-/* Output `row` of the parts, which lie in a file's panels. */
-static void stored_row(const am_linear_part *parts, size_t row, int8_t *values) {
+static bool is_stored(const am_tensor *weight) {
+    return weight->dtype == AM_DTYPE_S8_PANELS || weight->dtype == AM_DTYPE_S4_PANELS;
+}
+
+static size_t stored_panel_bytes(const am_tensor *weight) {
+    return panel_bytes(&am__s8_stored, weight->dtype == AM_DTYPE_S4_PANELS, weight->n_cols);
+}
+
+/* Output `row` of the parts, which lie in a file's panels: values, or codes and groups. */
+static void stored_row(const am_linear_part *parts, size_t row, int8_t *values, uint8_t *codes,
+                       uint8_t *groups) {
     const size_t nr = am__s8_stored.nr;
     for (; row >= parts->weight->n_rows; parts++) row -= parts->weight->n_rows;
     const am_tensor *weight = parts->weight;
-    const char *panel = (const char *)weight->data +
-                        row / nr * am__s8_panel_bytes(&am__s8_stored, weight->n_cols);
-    am__s8_unpack_column(&am__s8_stored, panel, row % nr, weight->n_cols, values);
+    const char *panel = (const char *)weight->data + row / nr * stored_panel_bytes(weight);
+    if (weight->dtype == AM_DTYPE_S4_PANELS) {
+        am__s4_unpack_column(&am__s8_stored, panel, row % nr, weight->n_cols, codes, groups);
+    } else {
+        am__s8_unpack_column(&am__s8_stored, panel, row % nr, weight->n_cols, values);
+    }
 }
 
 static void stored_scales(const am_linear_part *parts, size_t n_parts, float *scale) {
@@ -49,48 +70,88 @@ static bool lie_in_a_row(const am_linear_part *parts, size_t n_parts) {
         const am_tensor *weight = parts[i].weight;
         const bool whole = weight->n_rows % am__s8_stored.nr == 0 || i + 1 == n_parts;
         if (weight->data != next || !whole) return false;
-        next += weight->n_rows / am__s8_stored.nr *
-                am__s8_panel_bytes(&am__s8_stored, weight->n_cols);
+        next += weight->n_rows / am__s8_stored.nr * stored_panel_bytes(weight);
     }
     return true;
 }
 
+/* A panel's rows before they are packed. */
+typedef struct unpacked {
+    float *row;               /* [n_in], and as much scratch */
+    int8_t *values;           /* [nr, n_in] */
+    uint8_t *codes, *groups;  /* in four bits: [nr, n_in], [nr, n_in / 32] */
+} unpacked;
+
+static am_status new_unpacked(const am_linear_s8 *linear, unpacked *u, am_error *error) {
+    const size_t n = linear->format.nr * linear->n_in;
+    AM_TRY(AM_NEW_RAW(&u->row, 2 * linear->n_in, error));
+    if (!linear->four_bits) return AM_NEW_RAW(&u->values, n, error);
+    AM_TRY(AM_NEW_RAW(&u->codes, n, error));
+    return AM_NEW_RAW(&u->groups, n / AM_S4_GROUP, error);
+}
+
+static void free_unpacked(unpacked *u) {
+    am__free(u->row);
+    am__free(u->values);
+    am__free(u->codes);
+    am__free(u->groups);
+}
+
+/* Output `index` into row j of u. */
+static void unpack_row(am_linear_s8 *linear, const am_linear_part *parts, size_t n_parts,
+                       am_weight_order order, size_t index, size_t j, const unpacked *u) {
+    const size_t n_in = linear->n_in;
+    const bool four = linear->four_bits;
+    int8_t *values = four ? NULL : u->values + j * n_in;
+    uint8_t *codes = four ? u->codes + j * n_in : NULL;
+    uint8_t *groups = four ? u->groups + j * (n_in / AM_S4_GROUP) : NULL;
+    if (is_stored(parts[0].weight)) {
+        stored_row(parts, index, values, codes, groups);
+        return;
+    }
+    am__stacked_rows(parts, n_parts, index, 1, order, u->row + n_in, u->row);
+    linear->scale[index] = four ? am__s4_quantize_row(u->row, n_in, codes, groups)
+                                : am__quantize_row(u->row, n_in, values);
+}
+
 static am_status pack(am_linear_s8 *linear, const am_linear_part *parts, size_t n_parts,
                       am_weight_order order, am_error *error) {
-    const bool stored = parts[0].weight->dtype == AM_DTYPE_S8_PANELS;
     const size_t nr = linear->format.nr;
     const size_t n_in = linear->n_in;
-    const size_t panel_bytes = am__s8_panel_bytes(&linear->format, n_in);
-    float *row = NULL; /* and as much scratch */
-    int8_t *values = NULL;
-    am_status status = AM_NEW_RAW(&row, 2 * n_in, error);
-    if (status == AM_OK) status = AM_NEW_RAW(&values, nr * n_in, error);
+    unpacked u = {0};
+    const am_status status = new_unpacked(linear, &u, error);
     for (size_t panel = 0; status == AM_OK && panel < n_panels_of(linear); panel++) {
         const size_t first = panel * nr;
         const size_t n = min_size(nr, linear->n_out - first);
+        char *out = (char *)linear->packed + panel * panel_bytes_of(linear);
         for (size_t j = 0; j < n; j++) {
-            if (stored) {
-                stored_row(parts, first + j, values + j * n_in);
-                continue;
-            }
-            am__stacked_rows(parts, n_parts, first + j, 1, order, row + n_in, row);
-            linear->scale[first + j] = am__quantize_row(row, n_in, values + j * n_in);
+            unpack_row(linear, parts, n_parts, order, first + j, j, &u);
         }
-        am__s8_pack(&linear->format, values, n, n_in,
-                    (char *)linear->packed + panel * panel_bytes);
+        if (linear->four_bits) {
+            am__s4_pack(&linear->format, u.codes, u.groups, n, n_in, out);
+        } else {
+            am__s8_pack(&linear->format, u.values, n, n_in, out);
+        }
     }
-    if (stored) stored_scales(parts, n_parts, linear->scale);
-    am__free(row);
-    am__free(values);
+    if (is_stored(parts[0].weight)) stored_scales(parts, n_parts, linear->scale);
+    free_unpacked(&u);
     return status;
+}
+
+/* In four bits where asked for or stored so; what is stored in eight, or has rows that do not
+ * divide into groups, is in eight. */
+static bool takes_four_bits(const am_tensor *weight, bool wanted) {
+    if (is_stored(weight)) return weight->dtype == AM_DTYPE_S4_PANELS;
+    return wanted && am__s4_fits(weight->n_cols);
 }
 
 /* Packs, or with `in_place` takes the panels as they lie. */
 static am_status make(am_linear_s8 *linear, const am_s8_format *format,
                       const am_linear_part *parts, size_t n_parts, am_weight_order order,
-                      bool in_place, am_error *error) {
+                      bool four_bits, bool in_place, am_error *error) {
     am_linear_s8 fresh = {.n_in = parts[0].weight->n_cols,
                           .n_out = am__stacked_outputs(parts, n_parts),
+                          .four_bits = takes_four_bits(parts[0].weight, four_bits),
                           .format = *format};
     if (fresh.n_in > AM_S8_DEPTH_MAX) {
         AM_FAIL(error, AM_E_UNSUPPORTED, "rows of %zu weights are too long for 8-bit sums",
@@ -101,8 +162,7 @@ static am_status make(am_linear_s8 *linear, const am_s8_format *format,
     am_status status = AM_NEW(&fresh.scale, n_columns, error);
     if (status == AM_OK) status = AM_NEW(&fresh.bias, n_columns, error);
     if (status == AM_OK && !in_place) {
-        status = am__alloc_streamed(n_panels, am__s8_panel_bytes(&fresh.format, fresh.n_in),
-                                    &fresh.packed, error);
+        status = am__alloc_streamed(n_panels, panel_bytes_of(&fresh), &fresh.packed, error);
         if (status == AM_OK) status = pack(&fresh, parts, n_parts, order, error);
     }
     if (status != AM_OK) {
@@ -118,17 +178,17 @@ static am_status make(am_linear_s8 *linear, const am_s8_format *format,
 
 am_status am__linear_s8_init(am_linear_s8 *linear, const am_kernels *kernels,
                              const am_linear_part *parts, size_t n_parts, am_weight_order order,
-                             am_error *error) {
+                             bool four_bits, am_error *error) {
     const am_s8_format *format = &kernels->s8.format;
-    const bool in_place = parts[0].weight->dtype == AM_DTYPE_S8_PANELS &&
-                          am__s8_is_stored(format) && lie_in_a_row(parts, n_parts);
-    return make(linear, format, parts, n_parts, order, in_place, error);
+    const bool in_place = is_stored(parts[0].weight) && am__s8_is_stored(format) &&
+                          lie_in_a_row(parts, n_parts);
+    return make(linear, format, parts, n_parts, order, four_bits, in_place, error);
 }
 
 am_status am__linear_s8_pack(am_linear_s8 *linear, const am_s8_format *format,
                              const am_linear_part *parts, size_t n_parts, am_weight_order order,
-                             am_error *error) {
-    return make(linear, format, parts, n_parts, order, false, error);
+                             bool four_bits, am_error *error) {
+    return make(linear, format, parts, n_parts, order, four_bits, false, error);
 }
 
 void am__linear_s8_free(am_linear_s8 *linear) {
@@ -139,8 +199,8 @@ void am__linear_s8_free(am_linear_s8 *linear) {
 }
 
 size_t am__linear_s8_bytes(const am_linear_s8 *linear) {
-    return n_panels_of(linear) * (am__s8_panel_bytes(&linear->format, linear->n_in) +
-                                  2 * linear->format.nr * sizeof(float));
+    return n_panels_of(linear) *
+           (panel_bytes_of(linear) + 2 * linear->format.nr * sizeof(float));
 }
 
 typedef struct s8_job {
@@ -150,7 +210,7 @@ typedef struct s8_job {
     float *y;
     size_t ldx, ldy, n_rows;
     am_epilogue epilogue;
-    char *workspace;                 /* a piece for each part: rows, then a wide panel */
+    char *workspace;                 /* a piece for each part: rows, then space for a panel */
     size_t row_bytes;                /* of a quantised row, */
     size_t rows_bytes, piece_bytes;  /* of those of a block, and of a piece */
     size_t block_rows, block_panels; /* taken at once */
@@ -186,20 +246,37 @@ typedef struct s8_rows {
     bool accumulate;
 } s8_rows;
 
-/* One panel against rows; wide is memory for the panel's wide form, or NULL. */
+/*
+ * A panel in the form that *tile reads. space: am__s8_wide_bytes. Four bits are expanded to eight
+ * at its end: where they are widened, this goes forward and reads ahead of what it writes.
+ */
+static const void *ready_panel(const am_linear_s8 *linear, const am_kernels *kernels, size_t panel,
+                               bool widen, void *space, am_gemm_s8_fn **tile) {
+    const size_t k = linear->n_in;
+    const void *values = (const char *)linear->panels + panel * panel_bytes_of(linear);
+    if (linear->four_bits) {
+        char *expanded = (char *)space + (am__s8_wide_bytes(&linear->format, k) -
+                                          am__s8_panel_bytes(&linear->format, k));
+        kernels->expand_s4(k, values, expanded);
+        values = expanded;
+    }
+    *tile = kernels->s8.tile;
+    if (widen && kernels->s8.widen != NULL) {
+        kernels->s8.widen(k, values, space);
+        values = space;
+        *tile = kernels->s8.tile_wide;
+    }
+    return values;
+}
+
+/* One panel against rows. */
 static void multiply_panel(const am_linear_s8 *linear, const am_kernels *kernels, size_t panel,
-                           const s8_rows *rows, void *wide) {
+                           const s8_rows *rows, bool widen, void *space) {
     const size_t mr = linear->format.mr;
     const size_t column = panel * linear->format.nr;
     const size_t n = min_size(linear->format.nr, linear->n_out - column);
-    const void *values = (const char *)linear->panels +
-                         panel * am__s8_panel_bytes(&linear->format, linear->n_in);
-    am_gemm_s8_fn *tile = kernels->s8.tile;
-    if (kernels->s8.widen != NULL && wide != NULL) {
-        kernels->s8.widen(linear->n_in, values, wide);
-        values = wide;
-        tile = kernels->s8.tile_wide;
-    }
+    am_gemm_s8_fn *tile;
+    const void *values = ready_panel(linear, kernels, panel, widen, space, &tile);
     size_t m; /* as even as possible: 8 rows are 4 and 4, not 6 and 2 */
     for (size_t r = 0, n_tiles = (rows->n + mr - 1) / mr; r < rows->n; r += m, n_tiles--) {
         m = (rows->n - r + n_tiles - 1) / n_tiles;
@@ -215,11 +292,11 @@ static void multiply_panel(const am_linear_s8 *linear, const am_kernels *kernels
 
 void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, const void *q,
                         const float *row_scale, size_t n_rows, float *y, size_t ldy,
-                        bool accumulate, void *wide) {
+                        bool accumulate, void *space) {
     const s8_rows rows = {q, am__s8_row_bytes(&linear->format, linear->n_in), row_scale, n_rows,
                           y, ldy, 0, accumulate};
     for (size_t panel = 0; panel < n_panels_of(linear); panel++) {
-        multiply_panel(linear, kernels, panel, &rows, wide);
+        multiply_panel(linear, kernels, panel, &rows, true, space);
     }
 }
 
@@ -239,7 +316,7 @@ void am__linear_s8_weight_row(const am_linear_s8 *linear, size_t row, float *x) 
 
 void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels, size_t first,
                            size_t n, const void *q, const float *row_scale, size_t n_rows,
-                           float *y) {
+                           float *y, void *space) {
     const size_t nr = linear->format.nr;
     s8_rows rows = {.q = q,
                     .row_bytes = am__s8_row_bytes(&linear->format, linear->n_in),
@@ -251,7 +328,7 @@ void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels
         rows.n = min_size(BLOCK_STEP, n_rows - row);
         rows.y = y + row * n;
         for (size_t panel = first / nr; panel < (first + n) / nr; panel++) {
-            multiply_panel(linear, kernels, panel, &rows, NULL);
+            multiply_panel(linear, kernels, panel, &rows, false, space);
         }
         rows.q += rows.n * rows.row_bytes;
         rows.row_scale += rows.n;
@@ -260,10 +337,10 @@ void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels
 
 /* One panel against quantised rows that are rows [row, row + n_rows) of y. */
 static void run_panel(const s8_job *job, size_t panel, size_t row, size_t n_rows, const char *q,
-                      const float *row_scale, void *wide) {
+                      const float *row_scale, bool widen, void *space) {
     const s8_rows rows = {q, job->row_bytes, row_scale, n_rows, job->y + row * job->ldy, job->ldy,
                           0, job->epilogue == AM_EPILOGUE_ADD};
-    multiply_panel(job->linear, job->kernels, panel, &rows, wide);
+    multiply_panel(job->linear, job->kernels, panel, &rows, widen, space);
 }
 
 static void apply_gelu(const s8_job *job, size_t row, size_t n_rows, size_t column, size_t n) {
@@ -285,7 +362,7 @@ static void run_row_blocks(void *context, size_t part, size_t n_parts) {
         job->kernels->s8.quantize(n_rows, job->linear->n_in, job->x + row * job->ldx, job->ldx, q,
                                   job->row_bytes, row_scale);
         for (size_t panel = 0; panel < n_panels_of(job->linear); panel++) {
-            run_panel(job, panel, row, n_rows, q, row_scale, q + job->rows_bytes);
+            run_panel(job, panel, row, n_rows, q, row_scale, true, q + job->rows_bytes);
         }
         if (job->epilogue == AM_EPILOGUE_GELU) apply_gelu(job, row, n_rows, 0, job->linear->n_out);
     }
@@ -293,15 +370,15 @@ static void run_row_blocks(void *context, size_t part, size_t n_parts) {
 
 /* Part of the few-rows way: ranges of panels against all rows, which are in the first piece. */
 static void run_panels(void *context, size_t part, size_t n_parts) {
-    (void)part;
     (void)n_parts;
     s8_job *job = context;
     const am_linear_s8 *linear = job->linear;
+    void *space = job->workspace + part * job->piece_bytes + job->rows_bytes;
     size_t first;
     while ((first = atomic_fetch_add(&job->next, job->block_panels)) < n_panels_of(linear)) {
         const size_t end = min_size(first + job->block_panels, n_panels_of(linear));
         for (size_t panel = first; panel < end; panel++) {
-            run_panel(job, panel, 0, job->n_rows, job->workspace, job->row_scale, NULL);
+            run_panel(job, panel, 0, job->n_rows, job->workspace, job->row_scale, false, space);
         }
         const size_t column = first * linear->format.nr;
         const size_t n = min_size(end * linear->format.nr, linear->n_out) - column;

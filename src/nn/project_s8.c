@@ -10,12 +10,12 @@ static size_t align(size_t n) {
 }
 
 /* The workspace's parts: quantised states, their scales, and for each thread 64 columns of all
- * positions. */
+ * positions, and space for a panel. */
 typedef struct project_space {
     char *q;
     float *row_scale;
     char *columns;
-    size_t row_bytes, columns_bytes;
+    size_t row_bytes, columns_bytes, piece_bytes;
     size_t n_bytes;
 } project_space;
 
@@ -24,10 +24,12 @@ static project_space space_of(const am_exec *exec, size_t n_ctx, size_t d_model,
                          .row_bytes = am__s8_row_bytes(&exec->kernels->s8.format, d_model),
                          .columns_bytes = align(n_ctx * AM_HEAD_DIM * sizeof(float))};
     char *next = at + align(n_ctx * out.row_bytes);
+    out.piece_bytes = out.columns_bytes +
+                      align(am__s8_wide_bytes(&exec->kernels->s8.format, d_model));
     out.row_scale = (float *)(void *)next;
     out.columns = next + align(n_ctx * sizeof(float));
     out.n_bytes = (size_t)(out.columns - at) +
-                  (size_t)am__team_size(exec->team) * out.columns_bytes;
+                  (size_t)am__team_size(exec->team) * out.piece_bytes;
     return out;
 }
 
@@ -69,14 +71,16 @@ static void project_items(void *context, size_t part, size_t n_parts) {
     (void)n_parts;
     project_job *job = context;
     const size_t n_heads = job->d_model / AM_HEAD_DIM;
-    float *columns = (float *)(void *)(job->space.columns + part * job->space.columns_bytes);
+    char *piece = job->space.columns + part * job->space.piece_bytes;
+    float *columns = (float *)(void *)piece;
     size_t item;
     while ((item = atomic_fetch_add(&job->next, 1)) < 2 * n_heads) {
         const size_t head = item / 2;
         const bool keys = item % 2 == 0;
         am__linear_s8_columns(job->linear, job->kernels,
                               (keys ? 0 : job->d_model) + head * AM_HEAD_DIM, AM_HEAD_DIM,
-                              job->space.q, job->space.row_scale, job->n_ctx, columns);
+                              job->space.q, job->space.row_scale, job->n_ctx, columns,
+                              piece + job->space.columns_bytes);
         if (keys) {
             am__attention_s8_pack_keys(job->kernels, columns, AM_HEAD_DIM, job->n_ctx, head,
                                        job->store);

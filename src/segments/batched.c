@@ -150,26 +150,24 @@ static am_recording *choose(am_batch *batch) {
 static am_status begin_window(am_batch *batch, am_recording *recording, am_error *error) {
     size_t slot = 0;
     while (batch->owners[slot] != NULL) slot++;
-    AM_TRY(need_lane(batch, slot, error));
     recording->served = ++batch->n_begun;
+    AM_TRY(need_lane(batch, slot, error));
     recording->n_busy++;
     batch->owners[slot] = recording;
     batch->n_busy++;
     return am__recording_begin(recording, &batch->lanes[slot], error);
 }
 
-/* Fills the free slots with the windows that are there; in company no more than one of them when
- * others wait for a step. */
-static void fill(am_batch *batch) {
-    const bool company = batch->running != NULL && batch->running->next != NULL;
-    const bool busy = batch->n_busy > 0;
-    while (batch->n_busy < batch->in.n_slots) {
+/* Fills the free slots with the windows that are there; false when there was none. */
+static bool fill(am_batch *batch) {
+    const uint64_t n_before = batch->n_begun;
+    for (size_t i = 0; i < batch->in.n_begin_max && batch->n_busy < batch->in.n_slots; i++) {
         am_recording *recording = choose(batch);
-        if (recording == NULL) return;
+        if (recording == NULL) break;
         const am_status status = begin_window(batch, recording, &recording->error);
         if (status != AM_OK) end_with(recording, status);
-        if (company && busy) return;
     }
+    return batch->n_begun > n_before;
 }
 
 /* A failure of the step itself is everybody's who had a window in it. */
@@ -208,9 +206,9 @@ static void step(am_batch *batch) {
 
 bool am__batch_turn(am_batch *batch) {
     for (am_recording *r = batch->running; r != NULL; r = r->next) check_cancel(r);
-    fill(batch);
+    const bool begun = fill(batch);
     sweep(batch);
-    if (batch->n_busy == 0) return false;
+    if (batch->n_busy == 0) return begun; /* what was begun has failed: others may be ready */
     step(batch);
     sweep(batch);
     return true;

@@ -7,8 +7,8 @@
  * A batch has the slots; recordings come and go. A free slot goes to the recording that has a
  * window ready and the fewest in progress (of equals: to the one served longest ago). Some slots
  * may be kept for recordings that have none in progress, so that a short one never waits for the
- * windows of a long one; and between two steps one window is encoded at most while there is
- * company.
+ * windows of a long one; and no more than some windows are encoded between two steps, for which
+ * all others wait.
  *
  * The text of a window depends on its samples and the parameters alone: not on the size of the
  * batch, nor on threads, nor on what else is under way.
@@ -26,6 +26,7 @@ typedef struct am_batch_input {
                                     * caller's to free */
     size_t n_slots;                /* 1 … AM_MAX_BATCH */
     size_t n_reserved;             /* slots kept for recordings without a window in progress */
+    size_t n_begin_max;            /* windows encoded between two steps at most */
 } am_batch_input;
 
 /* What `input` points to is borrowed until am__batch_free. */

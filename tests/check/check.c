@@ -44,9 +44,11 @@ static const check_level levels[] = {
 #endif
 };
 
-static const check_test *const suites[] = {check_s8_tests,   check_attn_s8_tests, check_peak_tests,
-                                           check_gemm_tests, check_vector_tests,  check_rows_tests};
-#define N_S8_SUITES 3 /* the first: of what levels that only add integer products do have */
+static const check_test *const suites[] = {
+    check_s4_tests,   check_s8_tests,     check_attn_s8_tests, check_peak_tests,
+    check_gemm_tests, check_vector_tests, check_rows_tests,
+};
+#define N_S8_SUITES 4 /* the first: of what levels that only add integer products do have */
 
 typedef struct options {
     const char *test;

@@ -78,6 +78,7 @@ void check_bench(check *c, bench_fn *run, void *data, double amount, const char 
 extern const check_test check_gemm_tests[];
 extern const check_test check_vector_tests[];
 extern const check_test check_rows_tests[];
+extern const check_test check_s4_tests[];
 extern const check_test check_s8_tests[];
 extern const check_test check_attn_s8_tests[];
 extern const check_test check_peak_tests[];

@@ -179,6 +179,16 @@ static inline simde__m512i emulated_widen_epi8(simde__m256i a) {
     return out;
 }
 
+static inline simde__m512i emulated_widen_epu8(simde__m128i a) {
+    uint8_t in[16];
+    int32_t values[16];
+    simde__m512i out;
+    memcpy(in, &a, sizeof in);
+    for (int i = 0; i < 16; i++) values[i] = in[i];
+    memcpy(&out, values, sizeof out);
+    return out;
+}
+
 #define AM_UNROLL /* kernels/simd/unroll.inc: nothing to unroll for */
 #define AM_UNROLL_4
 #define AM_INLINE static inline
@@ -200,6 +210,7 @@ static inline simde__m512i emulated_widen_epi8(simde__m256i a) {
 #undef _mm512_cvtepi32_epi16
 #undef _mm512_cvtepi32_epi8
 #undef _mm512_cvtepi8_epi16
+#undef _mm512_cvtepu8_epi32
 #undef _MM_FROUND_TO_NEAREST_INT
 #undef _mm_prefetch
 #undef _MM_HINT_T0
@@ -220,6 +231,7 @@ static inline simde__m512i emulated_widen_epi8(simde__m256i a) {
 #define _mm512_cvtepi32_epi16(a) emulated_narrow_epi16(a)
 #define _mm512_cvtepi32_epi8(a) emulated_narrow_epi8(a)
 #define _mm512_cvtepi8_epi16(a) emulated_widen_epi8(a)
+#define _mm512_cvtepu8_epi32(a) emulated_widen_epu8(a)
 #define _MM_FROUND_TO_NEAREST_INT 0
 #define _MM_HINT_T0 3
 #define _mm_prefetch(p, hint) __builtin_prefetch(p)

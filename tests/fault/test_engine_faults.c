@@ -48,7 +48,7 @@ static am_status open_engine(const char *path, am_compute_type type, am_engine *
 static const char *amn_path(void) {
     static char path[4096];
     scratch_path("tiny.amn", path, sizeof path);
-    assert_int_equal(am_model_quantize(model_path(), NULL, path, NULL), AM_OK);
+    assert_int_equal(am_model_quantize(model_path(), NULL, AM_COMPUTE_INT8, path, NULL), AM_OK);
     return path;
 }
 
@@ -82,6 +82,11 @@ static void opening_in_int8_survives_every_failure(void **state) {
     opening_survives(model_path(), AM_COMPUTE_INT8);
 }
 
+static void opening_in_int4_survives_every_failure(void **state) {
+    (void)state;
+    opening_survives(model_path(), AM_COMPUTE_INT4);
+}
+
 static void opening_amn_survives_every_failure(void **state) {
     (void)state;
     opening_survives(amn_path(), AM_COMPUTE_INT8);
@@ -110,7 +115,7 @@ static void quantizing_survives_every_failure(void **state) {
     am_status status = AM_E_MEMORY;
     for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
         failing_heap_start(&heap, n);
-        status = am_model_quantize(source, NULL, path, NULL);
+        status = am_model_quantize(source, NULL, AM_COMPUTE_INT8, path, NULL);
         assert_int_equal(heap.n_live, 0);
         failing_heap_stop();
         if (status != AM_OK) assert_int_equal(status, AM_E_MEMORY);
@@ -137,7 +142,7 @@ static void quantizing_onto_a_full_disk(void **state) {
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         const struct rlimit small = {(rlim_t)limits[i], kept.rlim_max};
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-        const am_status status = am_model_quantize(source, NULL, path, &error);
+        const am_status status = am_model_quantize(source, NULL, AM_COMPUTE_INT8, path, &error);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &kept), 0);
         assert_int_equal(status, AM_E_IO);
         assert_non_null(strstr(error.detail, "cannot write"));
@@ -146,14 +151,9 @@ static void quantizing_onto_a_full_disk(void **state) {
     }
 }
 
-/* Session, audio and one transcription with word times. */
-static am_status transcribe(am_engine *engine, am_mode mode) {
+static am_params quick_params(void) {
     am_params params;
-    am_session *session = NULL;
-    am_audio *audio = NULL;
-    am_result *result = NULL;
     am_params_init(&params);
-    params.mode = mode;
     params.vad_filter = false;
     params.batch_size = 2;
     params.beam_size = 2;
@@ -163,6 +163,16 @@ static am_status transcribe(am_engine *engine, am_mode mode) {
     params.word_timestamps = true;
     params.initial_prompt = "some words";
     params.no_speech_threshold = NAN;
+    return params;
+}
+
+/* Session, audio and one transcription with word times. */
+static am_status transcribe(am_engine *engine, am_mode mode) {
+    am_params params = quick_params();
+    am_session *session = NULL;
+    am_audio *audio = NULL;
+    am_result *result = NULL;
+    params.mode = mode;
     am_status status = am_session_new(engine, &session, NULL);
     if (status == AM_OK) status = am_audio_open_pcm(noise, AM_SAMPLE_RATE, &audio, NULL);
     if (status == AM_OK) status = am_transcribe(session, audio, &params, NULL, &result, NULL);
@@ -203,6 +213,61 @@ static void batched_mode_survives_every_failure(void **state) {
     transcribing_survives(AM_MODE_BATCHED);
 }
 
+static am_status transcribe_in(am_pool *pool) {
+    const am_params params = quick_params();
+    am_audio *audio = NULL;
+    am_result *result = NULL;
+    am_status status = am_audio_open_pcm(noise, AM_SAMPLE_RATE, &audio, NULL);
+    if (status == AM_OK) status = am_pool_transcribe(pool, audio, &params, NULL, &result, NULL);
+    am_result_free(&result);
+    am_audio_close(&audio);
+    return status;
+}
+
+/* First every allocation of making it, then every one of a transcription in it, by whichever
+ * thread: the pool is as good as new afterwards. */
+static void pools_survive_every_failure(void **state) {
+    (void)state;
+    failing_heap heap;
+    am_engine *engine = NULL;
+    am_pool *pool = NULL;
+    am_pool_options options;
+    am_pool_options_init(&options);
+    options.n_slots = 2;
+    failing_heap_start(&heap, ALLOCATIONS_MAX);
+    assert_int_equal(open_engine(model_path(), AM_COMPUTE_INT8, &engine), AM_OK);
+    const int n_engine = heap.n_live;
+    int n = 0;
+    am_status status = AM_E_MEMORY;
+    for (; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
+        heap.n_left = n;
+        status = am_pool_new(engine, &options, &pool, NULL);
+        if (status == AM_OK) break;
+        assert_int_equal(status, AM_E_MEMORY);
+        assert_null(pool);
+        assert_int_equal(heap.n_live, n_engine);
+    }
+    assert_int_equal(status, AM_OK);
+    assert_true(n > 20);
+    status = AM_E_MEMORY;
+    for (n = 0; status != AM_OK && n < ALLOCATIONS_MAX; n++) {
+        heap.n_left = n;
+        status = transcribe_in(pool);
+        if (status != AM_OK) assert_int_equal(status, AM_E_MEMORY);
+    }
+    assert_int_equal(status, AM_OK);
+    assert_true(n > 20);
+    const int n_warm = heap.n_live; /* with the aligner and the lanes' buffers */
+    heap.n_left = ALLOCATIONS_MAX;
+    assert_int_equal(transcribe_in(pool), AM_OK);
+    assert_int_equal(heap.n_live, n_warm);
+    am_pool_free(&pool);
+    assert_int_equal(heap.n_live, n_engine);
+    am_engine_close(&engine);
+    assert_int_equal(heap.n_live, 0);
+    failing_heap_stop();
+}
+
 int main(void) {
     am_rng rng;
     am__rng_seed(&rng, 5);
@@ -210,11 +275,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opening_in_f32_survives_every_failure),
         cmocka_unit_test(opening_in_int8_survives_every_failure),
+        cmocka_unit_test(opening_in_int4_survives_every_failure),
         cmocka_unit_test(opening_amn_survives_every_failure),
         cmocka_unit_test(quantizing_survives_every_failure),
         cmocka_unit_test(quantizing_onto_a_full_disk),
         cmocka_unit_test(sequential_mode_survives_every_failure),
         cmocka_unit_test(batched_mode_survives_every_failure),
+        cmocka_unit_test(pools_survive_every_failure),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_teardown);
 }

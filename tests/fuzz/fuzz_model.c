@@ -84,7 +84,6 @@ static void read_tensor(const am_tensor *tensor) {
 
 static void read_model(const am_model *model) {
     const am_dims *d = am__model_dims(model);
-    read_tensor(am__model_projection(model));
     for (int role = 0; role < AM_N_GLOBAL_ROLES; role++) {
         read_tensor(am__model_global(model, (am_global_role)role));
     }

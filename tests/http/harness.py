@@ -1,105 +1,224 @@
-"""A server of our own for a test: started on a free port, stopped at the end, its log at hand."""
+"""The server as its tests see it: started on a free port with an empty data folder, asked over a
+socket, told to stop, and searched for reports of sanitizers. Needs nothing but Python.
+
+A test program is a list of functions marked with @check; run(…) calls them and counts.
+"""
+import http.client
+import json
 import os
 import re
-import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
+import traceback
+import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+SAMPLE = Path("/usr/share/sounds/alsa/Front_Center.wav")
+START_S, STOP_S, REPLY_S = 120, 120, 300  # sanitizers on a busy machine
+REPORTS = re.compile(r"Sanitizer|runtime error:")
+IS_CI = os.environ.get("CI") == "true"
 
 
-def shared():
-    """The folder of shared data, or None."""
-    folder = Path(os.environ.get("AMANUENSIS_SHARED", Path(__file__).parents[3] / "shared"))
-    return folder if folder.is_dir() else None
+def shared_folder():
+    """The shared data, or None."""
+    folder = Path(os.environ.get("AMANUENSIS_SHARED") or ROOT.parent / "shared")
+    return folder.resolve() if folder.is_dir() else None
 
 
-def model():
-    """A model to serve: the shared tiny.en, else the one pulled for the tests, else None."""
-    folder = shared()
-    if folder and (folder / "models/whisper-tiny.en").is_dir():
-        return str(folder / "models/whisper-tiny.en")
-    pulled = os.environ.get("AMANUENSIS_MODELS")
-    return "tiny.en" if pulled and (Path(pulled) / "tiny.en").exists() else None
+def english_model():
+    """tiny.en: the shared copy, else the one that `make test` pulled; None without both."""
+    candidates = [shared_folder() / "models" / "whisper-tiny.en"] if shared_folder() else []
+    cache = os.environ.get("AMANUENSIS_MODELS")
+    candidates += [Path(cache, "tiny.en")] if cache else []
+    return next((path for path in candidates if (path / "model.bin").exists()), None)
+
+
+def recording():
+    """A few seconds of speech: (name, bytes), or None."""
+    shared = shared_folder()
+    speech = shared / "audio/english/librispeech_misc/1089-134686-0001.flac" if shared else SAMPLE
+    speech = speech if speech.exists() else SAMPLE
+    return (speech.name, speech.read_bytes()) if speech.exists() else None
+
+
+def long_recording(program_sample, minutes):
+    """Speech again and again, as a WAV file of that length; ffmpeg is there for other tests too."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "one"), Path(folder, "long.wav")
+        source.write_bytes(program_sample[1])
+        subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-stream_loop", "-1", "-i", source,
+                        "-t", str(60 * minutes), "-ar", "16000", "-ac", "1", target], check=True)
+        return ("long.wav", target.read_bytes())
+
+
+class Reply:
+    """Status, headers (of any case) and body."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    def json(self):
+        return json.loads(self.body)
+
+    def error(self):
+        """The error object, whose shape is checked."""
+        error = self.json()["error"]
+        assert set(error) == {"message", "type", "param", "code"}, error
+        assert isinstance(error["message"], str) and error["message"], error
+        return error
+
+
+def multipart(fields, files):
+    """(body, content type) of a form; fields and files are lists, so that names may repeat."""
+    boundary = uuid.uuid4().hex
+    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+             .encode() for name, value in fields]
+    for name, (filename, content) in files:
+        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; '
+                     f'filename="{filename}"\r\nContent-Type: application/octet-stream\r\n\r\n'
+                     .encode() + content + b"\r\n")
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"".join(parts), f"multipart/form-data; boundary={boundary}"
 
 
 class Server:
-    """`with Server(program, option="value") as server:` — ready when the block is entered."""
+    """`with Server(program, "--model", …) as server:`; leaving it stops it and looks for damage."""
 
-    def __init__(self, program, ready=True, environment=None, data=None, **options):
-        self.scratch = tempfile.TemporaryDirectory(prefix="amanuensis-http-")
-        self.data = Path(data or self.scratch.name)
-        options = {"port": 0, "data_dir": self.data, "model": model(), **options}
-        words = [word for name, value in options.items() if value is not None
-                 for word in (f"--{name}", str(value))]
-        self.process = subprocess.Popen(
-            [program, "serve", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, env={**os.environ, **(environment or {})})
-        self.log = []
-        threading.Thread(target=self._read_log, daemon=True).start()
-        address = self.process.stdout.readline().strip()
-        found = re.fullmatch(r"(https?)://([^/]+):(\d+)", address)
-        if not found:
-            self.process.wait(10)
-            time.sleep(0.2)
-            raise RuntimeError(f"the server did not start: {address} {''.join(self.log)}")
-        self.url, self.port = address, int(found[3])
-        if ready:
-            self.wait_ready()
-
-    def _read_log(self):
-        for line in self.process.stderr:
-            self.log.append(line)
-
-    def wait_ready(self, seconds=60):
-        """Until /health says ok."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if self.get("/health").status == 200:
-                    return
-            except urllib.error.HTTPError:
-                pass
-            time.sleep(0.05)
-        raise RuntimeError("the server does not become ready:\n" + "".join(self.log))
-
-    def get(self, path, **headers):
-        """urllib's answer of a GET."""
-        request = urllib.request.Request(self.url + path, headers=headers)
-        return urllib.request.urlopen(request, timeout=60)
-
-    # What must not grow.
-    def files(self):
-        """Open file descriptors."""
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def threads(self):
-        """Threads."""
-        return len(os.listdir(f"/proc/{self.process.pid}/task"))
-
-    def spooled(self):
-        """Files in the spool folder."""
-        return len(os.listdir(self.data / "spool"))
-
-    def stop(self, number=signal.SIGTERM, seconds=60):
-        """The exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+    def __init__(self, program, *options, expect_exit=0):
+        self.options = [str(option) for option in options]
+        self.program = str(program)
+        self.expect_exit = expect_exit
+        self.errors = []
+        self.told = False
 
     def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith("AMANUENSIS_") or name == "AMANUENSIS_MODELS"}
+        self.process = subprocess.Popen(
+            [self.program, "serve", "--port", "0", "--data_dir", f"{self.folder.name}/data",
+             *self.options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL)
+        self.reader = threading.Thread(target=self.read_errors, daemon=True)
+        self.reader.start()
+        self.url = self.process.stdout.readline().decode().strip()
+        if not self.url.startswith("http"):
+            self.process.kill()
+            self.reader.join()
+            raise RuntimeError(f"no server: {b''.join(self.errors).decode()}")
+        address = urlsplit(self.url)
+        self.host, self.port = address.hostname, address.port
+        self.wait_until_ready()
         return self
 
-    def __exit__(self, *_):
+    def read_errors(self):
+        for line in self.process.stderr:
+            self.errors.append(line)
+
+    def wait_until_ready(self):
+        end = time.monotonic() + START_S
+        while self.request("GET", "/health").status != 200:
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise RuntimeError(f"not ready: {b''.join(self.errors).decode()}")
+            time.sleep(0.05)
+
+    def tell_to_stop(self):
+        """Once: a second signal ends the server at once."""
+        if not self.told:
+            self.process.terminate()
+        self.told = True
+
+    def __exit__(self, kind, *_):
+        self.tell_to_stop()
         try:
-            self.stop()
+            code = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = "none, it had to be killed"
+        self.reader.join()
+        self.process.stdout.close()
+        self.folder.cleanup()
+        log = b"".join(self.errors).decode(errors="replace")
+        if kind is None and (code != self.expect_exit or REPORTS.search(log)):
+            raise AssertionError(f"exit code {code}; {log[-4000:]}")
+
+    def connection(self):
+        return http.client.HTTPConnection(self.host, self.port, timeout=REPLY_S)
+
+    def request(self, method, path, body=None, headers=None):
+        connection = self.connection()
+        try:
+            connection.request(method, path, body, headers or {})
+            return Reply(connection.getresponse())
         finally:
-            self.process.stdout.close()
-            self.scratch.cleanup()
+            connection.close()
+
+    def form(self, path, fields=(), files=(), headers=None):
+        body, kind = multipart(fields, files)
+        return self.request("POST", path, body, {"Content-Type": kind, **(headers or {})})
+
+    def active(self):
+        """Recordings being transcribed at this moment."""
+        return self.request("GET", "/status").json()["queue"]["active"]
+
+
+CHECKS = []
+
+
+def check(function):
+    """Marks a test: a function of one argument, what run() was given."""
+    CHECKS.append(function)
+    return function
+
+
+class Skipped(Exception):
+    """Why a test cannot be run here."""
+
+
+def run(title, context):
+    """Runs all checks; the exit code."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for function in CHECKS:
+        name = function.__name__
+        try:
+            function(context)
+            counts["passed"] += 1
+        except Skipped as why:
+            counts["skipped"] += 1
+            print(f"skipped: {name}: {why}")
+        except Exception:  # whatever it is, it is this test's failure
+            counts["failed"] += 1
+            print(f"FAILED: {name}")
+            traceback.print_exc()
+    print(title + ": {passed} passed, {failed} failed, {skipped} skipped".format(**counts))
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+def need_speech():
+    """Ends the program, skipped, where there is no model or recording; under CI it fails."""
+    if english_model() is None or recording() is None:
+        print("skipped: no tiny.en, or no recording")
+        sys.exit(1 if IS_CI else 77)
+
+
+def need_packages(name):
+    """Continues in an environment with the packages; skipped where they cannot be had."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    import tool_venv
+    try:
+        tool_venv.enter(name)
+    except subprocess.CalledProcessError as error:
+        print(f"skipped: the packages of requirements-{name}.txt: {error}")
+        sys.exit(1 if IS_CI else 77)

@@ -121,7 +121,8 @@ size_t encode_rows(am_dtype dtype, const float *in, size_t n_rows, size_t n_cols
     case AM_DTYPE_Q4_1:
         for (size_t i = 0; i < n; i += 32) put_block(dtype, in + i, &at);
         break;
-    case AM_DTYPE_S8_PANELS: abort(); /* am_model_quantize writes these */
+    case AM_DTYPE_S8_PANELS:
+    case AM_DTYPE_S4_PANELS: abort(); /* am_model_quantize writes these */
     }
     return (size_t)(at - out);
 }

@@ -57,7 +57,8 @@ static size_t type_number(am_dtype dtype) {
     case AM_DTYPE_Q8_0: return 8;
     case AM_DTYPE_BF16: return 30;
     case AM_DTYPE_I8_ROWS:
-    case AM_DTYPE_S8_PANELS: break;
+    case AM_DTYPE_S8_PANELS:
+    case AM_DTYPE_S4_PANELS: break;
     }
     abort();
 }

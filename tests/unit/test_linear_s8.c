@@ -58,7 +58,7 @@ static bool run_parts(fixture *f, const am_linear_part *parts, size_t n_parts, i
     am_linear_s8 linear = {0};
     char *workspace = NULL;
     assert_int_equal(am__team_new(n_threads, &exec.team, NULL), AM_OK);
-    assert_int_equal(am__linear_s8_init(&linear, exec.kernels, parts, n_parts, order, NULL),
+    assert_int_equal(am__linear_s8_init(&linear, exec.kernels, parts, n_parts, order, false, NULL),
                      AM_OK);
     const bool borrowed = linear.packed == NULL;
     assert_int_equal(AM_NEW_RAW(&workspace, am__linear_s8_workspace(&linear, &exec), NULL), AM_OK);
@@ -177,13 +177,13 @@ static void same_bits_from_stored_panels(void **state) {
     for (int order = AM_WEIGHT_PLAIN; order <= AM_WEIGHT_CONV3; order++) {
         am_linear_s8 both = {0}, each[2] = {{0}};
         assert_int_equal(am__linear_s8_pack(&both, &am__s8_stored, f->parts, 2,
-                                            (am_weight_order)order, NULL), AM_OK);
+                                            (am_weight_order)order, false, NULL), AM_OK);
         am_tensor tensors[3] = {stored(&both)};
         const am_linear_part one = {&tensors[0], &biases};
         am_linear_part two[2];
         for (size_t i = 0; i < 2; i++) {
             assert_int_equal(am__linear_s8_pack(&each[i], &am__s8_stored, &f->parts[i], 1,
-                                                (am_weight_order)order, NULL), AM_OK);
+                                                (am_weight_order)order, false, NULL), AM_OK);
             tensors[1 + i] = stored(&each[i]);
             two[i] = (am_linear_part){&tensors[1 + i], f->parts[i].bias};
         }
@@ -208,13 +208,86 @@ static void same_bits_from_stored_panels(void **state) {
     }
 }
 
+/* As run_parts for 96 inputs, of weights in four bits or to be made so; y [n_rows, PART_OUT]. */
+static void run_four(fixture *f, const am_tensor *weight, int n_threads, size_t n_rows, float *y) {
+    am_exec exec = {.kernels = am__kernels()};
+    const am_linear_part part = {weight, &f->biases};
+    am_linear_s8 linear = {0};
+    char *workspace = NULL;
+    assert_int_equal(am__team_new(n_threads, &exec.team, NULL), AM_OK);
+    assert_int_equal(am__linear_s8_init(&linear, exec.kernels, &part, 1, AM_WEIGHT_PLAIN, true,
+                                        NULL), AM_OK);
+    assert_true(linear.four_bits);
+    assert_int_equal(AM_NEW_RAW(&workspace, am__linear_s8_workspace(&linear, &exec), NULL), AM_OK);
+    am__linear_s8_run(&linear, &exec, f->x, 96, n_rows, y, PART_OUT, AM_EPILOGUE_NONE, workspace);
+    am__free(workspace);
+    am__linear_s8_free(&linear);
+    am__team_free(&exec.team);
+}
+
+/* Packed now or taken from a file, in few rows or many, by any instruction set: one result, that
+ * of the layer in f32 with the weights that the tensor states. */
+static void four_bits_are_the_same_everywhere(void **state) {
+    fixture *f = *state;
+    static const uint32_t masks[] = {0, AM_CPU_AVX2, AM_CPU_AVX2 | AM_CPU_AVXVNNI,
+                                     AM_CPU_AVX2 | AM_CPU_AVX512, AM_CPU_ALL};
+    static const size_t counts[] = {1, 7, N_ROWS};
+    const am_tensor plain = {"plain", AM_DTYPE_F32, PART_OUT, 96, f->weight[0], NULL};
+    const am_linear_part part = {&plain, &f->biases};
+    am_linear_s8 file = {0};
+    float row[96];
+    assert_int_equal(am__linear_s8_pack(&file, &am__s8_stored, &part, 1, AM_WEIGHT_PLAIN, true,
+                                        NULL), AM_OK);
+    am_tensor tensor = stored(&file);
+    tensor.dtype = AM_DTYPE_S4_PANELS;
+    run_four(f, &plain, 1, N_ROWS, f->want);
+    for (size_t j = 0; j < PART_OUT; j++) {
+        am__tensor_rows_f32(&tensor, j, 1, row);
+        for (size_t r = 0; r < N_ROWS; r++) {
+            double sum = (double)f->bias[j], sizes = 0;
+            for (size_t i = 0; i < 96; i++) {
+                sum += (double)f->x[r * 96 + i] * (double)row[i];
+                sizes += fabs((double)row[i]);
+            }
+            const double step = (double)largest(f->x + r * 96, 96) / 127;
+            assert_true(fabs((double)f->want[r * PART_OUT + j] - sum) < 0.51 * step * sizes);
+        }
+    }
+    for (size_t level = 0; level < sizeof masks / sizeof *masks; level++) {
+        am_cpu_set_mask(masks[level]);
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            const size_t n_bytes = counts[i] * PART_OUT * sizeof(float);
+            for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
+                memset(f->y, 0, n_bytes);
+                run_four(f, &plain, n_threads, counts[i], f->y);
+                assert_memory_equal(f->y, f->want, n_bytes);
+                memset(f->y, 0, n_bytes);
+                run_four(f, &tensor, n_threads, counts[i], f->y);
+                assert_memory_equal(f->y, f->want, n_bytes);
+            }
+        }
+    }
+    am__linear_s8_free(&file);
+}
+
+/* 201 inputs are no whole groups. */
+static void rows_without_whole_groups_stay_in_eight_bits(void **state) {
+    fixture *f = *state;
+    am_linear_s8 linear = {0};
+    assert_int_equal(am__linear_s8_init(&linear, am__kernels(), f->parts, 2, AM_WEIGHT_PLAIN, true,
+                                        NULL), AM_OK);
+    assert_false(linear.four_bits);
+    am__linear_s8_free(&linear);
+}
+
 static void too_long_rows_are_refused(void **state) {
     (void)state;
     const am_tensor weight = {"long", AM_DTYPE_F32, 1, AM_S8_DEPTH_MAX + 1, NULL, NULL};
     const am_linear_part part = {&weight, NULL};
     am_linear_s8 linear = {0};
     am_error error = {0};
-    assert_int_equal(am__linear_s8_init(&linear, am__kernels(), &part, 1, AM_WEIGHT_PLAIN, &error),
+    assert_int_equal(am__linear_s8_init(&linear, am__kernels(), &part, 1, AM_WEIGHT_PLAIN, false,
+                                         &error),
                      AM_E_UNSUPPORTED);
     assert_null(linear.panels);
 }
@@ -226,6 +299,9 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(same_bits_for_any_number_of_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(same_bits_from_stored_panels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(four_bits_are_the_same_everywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_without_whole_groups_stay_in_eight_bits, set_up,
+                                        tear_down),
         cmocka_unit_test(too_long_rows_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

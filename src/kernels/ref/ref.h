@@ -11,6 +11,7 @@ am_gemm_f32_fn am_gemm_f32__ref;
 am_gemm_f16_fn am_gemm_f16__ref;
 am_quantize_fn am_quantize__ref;
 am_gemm_s8_fn am_gemm_s8__ref;
+am_expand_s4_fn am_expand_s4__ref;
 am_scores_s8_fn am_scores_s8__ref;
 am_softmax_u8_fn am_softmax_u8__ref;
 am_attn_pack_keys_fn am_attn_pack_keys__ref;

@@ -181,6 +181,7 @@ const am_kernels am__kernels_ref = {
     .s8 = {{AM_REF_MR, AM_REF_NR, 2, sizeof(int16_t)},
            am_quantize__ref, am_gemm_s8__ref, NULL, NULL,
            am_scores_s8__ref, am_softmax_u8__ref},
+    .expand_s4 = am_expand_s4__ref,
     .attn_s8 = {am_attn_pack_keys__ref, am_attn_pack_values__ref, am_attn_weights__ref},
     .layernorm_f32 = am_layernorm_f32__ref,
     .softmax_f32 = am_softmax_f32__ref,

@@ -1,0 +1,1 @@
+amanuensis serve --config "$IN/absent.conf"
