@@ -55,7 +55,7 @@ def from_start_to_end():
             expect((kept.status, kept.headers["Content-Type"]),
                    (200, direct.headers["Content-Type"]), name)
             expect(kept.headers["Content-Disposition"].split('"')[1],
-                   "talk." + {"text": "txt"}.get(name, name), "file name")
+                   "talk." + {"text": "txt", "verbose_json": "json"}.get(name, name), "file name")
             if name == "json":
                 ours, theirs = kept.json(), direct.json()
                 for value in ours, theirs:
