@@ -16,7 +16,7 @@ static bool is_folder(const option_spec *spec) {
     return spec->argument != NULL && strcmp(spec->argument, "DIR") == 0;
 }
 
-/* What may stand behind the option, with blanks: "transcribe translate"; "" when it is not known. */
+/* What may stand behind the option: "transcribe translate"; "" when it is not known. */
 static void print_choices(FILE *out, const option_spec *spec) {
     if (spec->type == OPTION_BOOL) {
         fputs("True False", out);

@@ -104,9 +104,9 @@ static void print_comment(FILE *out, const char *text, int width) {
 }
 
 void options_print_conf(FILE *out) {
-    fputs("# Options of `amanuensis serve`: NAME = VALUE. Flags and AMANUENSIS_ variables go before\n"
-          "# what stands here. What is commented out shows the default. A value may go on in\n"
-          "# indented lines.\n[amanuensis]\n", out);
+    fputs("# Options of `amanuensis serve`: NAME = VALUE. Flags and AMANUENSIS_ variables go\n"
+          "# before what stands here. What is commented out shows the default. A value may go\n"
+          "# on in indented lines.\n[amanuensis]\n", out);
     for (size_t i = 0; i < n_option_specs; i++) {
         const option_spec *spec = &option_table[i];
         char value[64];

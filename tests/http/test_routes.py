@@ -324,6 +324,8 @@ def openapi_document(c):
     for path, item in document["paths"].items():
         for method, operation in item.items():
             assert operation["responses"]["default"], (path, method)
+            if path.endswith("/events"):
+                continue  # has no end
             asked = c.server.request(method.upper(), path.replace("{id}", "none"))
             assert asked.status not in (404, 405, 500) or "{id}" in path, (path, method)
 
