@@ -259,11 +259,12 @@ def cancelling():
         for name in waiting, long:
             answer = ask(server, "DELETE", f"/jobs/{name}")
             expect((answer.status, answer.json()["status"]), (200, "cancelled"), "cancel")
-        start = time.monotonic()
+        while server.active() > 0:
+            time.sleep(0.02)
+        queue = ask(server, "GET", "/status").json()["queue"]
+        expect((queue["cancelled"], queue["done"]), (1, 0), "the work itself")
         short = add(server)
         expect(until(server, short)["status"], "done", "the next one")
-        if time.monotonic() - start > 20:
-            raise AssertionError("the cancelled job went on")
         expect(job(server, long)["status"], "cancelled", "afterwards")
         answer = ask(server, "POST", f"/jobs/{waiting}/retry")
         expect((answer.status, answer.json()["status"] in ("queued", "running")), (202, True))
@@ -618,7 +619,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("names", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     FULL, PROGRAM = arguments.full, os.path.abspath(arguments.program)
     if english_model() is None or speech() is None:
         print("skipped: no model to serve, or no recording")
