@@ -49,11 +49,10 @@ static bool is_unspaced(uint32_t c) {
            (c >= 0xf900 && c < 0xfb00) || (c >= 0xff00 && c < 0xff70) || c >= 0x20000;
 }
 
-/* Whether a word cannot end between these two. */
-static bool joins(uint32_t left, uint32_t right) {
-    const bool plain_left = left > 0x7f || (left | 0x20) - 'a' < 26 || left - '0' < 10;
-    const bool plain_right = right > 0x7f || (right | 0x20) - 'a' < 26 || right - '0' < 10;
-    return plain_left && plain_right && !is_unspaced(left) && !is_unspaced(right);
+/* Whether a word may begin at byte `at` of the text, whatever its neighbours are. */
+static bool is_border(const char *text, size_t n, size_t at) {
+    return at == 0 || at == n || is_space(text[at]) || is_space(text[at - 1]) ||
+           is_unspaced(character(text + at)) || is_unspaced(character(before(text + at)));
 }
 
 /* ---- Words --------------------------------------------------------------------------------- */
@@ -94,6 +93,19 @@ static void put(const edit *e, size_t from, size_t to, double start, double end,
     if (word != NULL) json_array_append_new(e->made, word);
 }
 
+/* Whether word `index` stands at byte `at`: some words are written without a space between. */
+static bool goes_on(const edit *e, size_t index, size_t at) {
+    if (index >= e->n_words) return false;
+    const old_word *word = &e->words[index];
+    return word->n > 0 && word->n <= e->n - at && memcmp(e->text + at, word->text, word->n) == 0;
+}
+
+/* Whether word `index` ends before byte `at`. */
+static bool ends_with(const edit *e, size_t index, size_t at) {
+    const size_t n = e->words[index].n;
+    return n <= at && goes_on(e, index, at - n);
+}
+
 /* How many words the text begins with; *at: bytes they take. */
 static size_t match_front(const edit *e, size_t *at) {
     size_t n_same = 0;
@@ -104,7 +116,7 @@ static size_t match_front(const edit *e, size_t *at) {
         while (from < e->n && is_space(e->text[from])) from++;
         const size_t to = from + word->n;
         if (to > e->n || word->n == 0 || memcmp(e->text + from, word->text, word->n) != 0) break;
-        if (to < e->n && joins(character(before(e->text + to)), character(e->text + to))) break;
+        if (!is_border(e->text, e->n, to) && !goes_on(e, n_same + 1, to)) break;
         put(e, from, to, word->start, word->end, word->probability, word->speaker);
         *at = to;
         n_same++;
@@ -123,10 +135,9 @@ static size_t match_back(const edit *e, size_t n_front, size_t least, size_t *to
         if (end - least < word->n || word->n == 0) break;
         const size_t from = end - word->n;
         if (memcmp(e->text + from, word->text, word->n) != 0) break;
-        if (from > 0 && !is_space(e->text[from - 1]) &&
-            joins(character(before(e->text + from)), character(e->text + from))) {
-            break;
-        }
+        const size_t before_it = e->n_words - 1 - n_same;
+        const bool follows = before_it > 0 && ends_with(e, before_it - 1, from);
+        if (!is_border(e->text, e->n, from) && !follows) break;
         *to = from;
         n_same++;
     }

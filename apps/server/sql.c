@@ -1,6 +1,7 @@
 /* SQLite: see sql.h. */
 #include "server/sql.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 
@@ -23,8 +24,14 @@ struct sql {
 /* ---- Errors -------------------------------------------------------------------------------- */
 
 static am_status fail(sql *db, am_error *error, const char *doing) {
+    const int of_system = errno;
     const char *message = sqlite3_errmsg(db->db);
-    switch (sqlite3_errcode(db->db)) {
+    const int code = sqlite3_errcode(db->db) & 0xff;
+    /* A quota or a limit on files: SQLite itself knows a full disk alone. */
+    if (code == SQLITE_IOERR && (of_system == EFBIG || of_system == EDQUOT)) {
+        return report_fail_errno(error, of_system, "the job store");
+    }
+    switch (code) {
     case SQLITE_FULL:
         return report_fail(error, AM_E_NO_SPACE, "the job store: %s", message);
     case SQLITE_BUSY:
@@ -144,6 +151,7 @@ am_status sql_select(sql *db, am_error *error, sql_rows **rows, const char *stat
 }
 
 am_status sql_next(sql *db, sql_rows *rows, bool *more, am_error *error) {
+    errno = 0;
     const int code = sqlite3_step(rows);
     *more = code == SQLITE_ROW;
     return code == SQLITE_ROW || code == SQLITE_DONE ? AM_OK : fail(db, error, sqlite3_sql(rows));

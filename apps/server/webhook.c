@@ -28,9 +28,9 @@
 #define DELIVER_S 15L
 #define LEASE_S 60.0 /* another thread, or the next start, tries again after so long */
 
-/* Seconds before the next attempt: over about eleven hours. */
-static const double pauses[] = {1, 5, 30, 120, 600, 1800, 3600, 7200, 10800, 14400};
-#define N_TRIES_MAX ((int)(sizeof pauses / sizeof pauses[0]))
+/* Seconds before each further attempt: over almost seven hours. */
+static const double pauses[] = {1, 5, 30, 120, 600, 1800, 3600, 7200, 10800};
+#define N_TRIES_MAX (1 + (int)(sizeof pauses / sizeof pauses[0]))
 
 struct webhooks {
     const options *opts;

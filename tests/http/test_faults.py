@@ -598,7 +598,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("names", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     FULL, PROGRAM = arguments.full, os.path.abspath(arguments.program)
     if harness.english_model() is None:
         print("skipped: no tiny.en")
