@@ -12,7 +12,7 @@ sources := $(shell find src apps include tests -name '*.[ch]' 2>/dev/null)
 
 .DEFAULT_GOAL := build
 .PHONY: build setup pull run test test_model full sanitize sanitize_recordings tsan bench install
-.PHONY: format tidy lint clean
+.PHONY: check_arm format tidy lint clean
 
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -67,6 +67,16 @@ tsan: setup
 	ninja -C $(BUILD)-tsan -j $(JOBS)
 	python3 tools/run_tests.py $(BUILD)-tsan --setup sanitize
 
+$(BUILD)-arm/build.ninja:
+	meson setup $(BUILD)-arm --cross-file cross/aarch64.ini -Dkernels_only=true -Dwerror=true
+
+# The kernels of 64-bit ARM, emulated: as such a machine would choose them, and on an older one.
+check_arm:
+	@sh tools/setup.sh packages-arm.txt
+	@$(MAKE) --no-print-directory $(BUILD)-arm/build.ninja
+	ninja -C $(BUILD)-arm -j $(JOBS)
+	meson test -C $(BUILD)-arm --no-rebuild --print-errorlogs
+
 bench: pull
 	@file='$(FILE)'; \
 	[ -n "$$file" ] || file=$$(sh tools/sample.sh $(BUILD)/sample.wav) || exit 1; \
@@ -86,4 +96,4 @@ lint:
 	python3 tools/deps.py
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-arm

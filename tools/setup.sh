@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages of tools/packages.txt that are missing. Asks for nothing when all
+# Installs the Debian packages that are missing, of tools/packages.txt and of the lists named. Asks for nothing when all
 # are there; uses sudo when not root; on a system without apt it only says what is needed.
 set -eu
 
 here=$(dirname "$0")
-wanted=$(sed 's/#.*//' "$here/packages.txt")
+wanted=$(cd "$here" && sed 's/#.*//' packages.txt "$@")
 
 if ! command -v apt-get >/dev/null 2>&1; then
     for tool in meson ninja pkg-config python3; do
