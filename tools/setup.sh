@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that are missing, of tools/packages.txt and of the lists named. Asks for nothing when all
-# are there; uses sudo when not root; on a system without apt it only says what is needed.
+# Installs the Debian packages that are missing, of tools/packages.txt and of the lists named.
+# Asks for nothing when all are there; uses sudo when not root; on a system without apt it only says
+# what is needed.
 set -eu
 
 here=$(dirname "$0")
