@@ -13,7 +13,7 @@ sources := $(shell find src apps include tests -name '*.[ch]' 2>/dev/null)
 
 .DEFAULT_GOAL := build
 .PHONY: build setup pull run test test_model page_test full sanitize sanitize_recordings
-.PHONY: tsan bench install deb format tidy lint clean
+.PHONY: tsan bench install deb check_arm format tidy lint clean
 
 build: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -50,7 +50,7 @@ test full: setup
 
 # The web page in headless Chromium, which is too big to be installed for `make test`.
 page_test: setup
-	@sh tools/setup.sh tools/packages-page.txt
+	@sh tools/setup.sh packages-page.txt
 	@$(MAKE) --no-print-directory test_model
 	AMANUENSIS_MODELS=$(abspath $(BUILD)/models) \
 		python3 tests/page/test_page.py $(program) --shots $(BUILD)/shots
@@ -81,6 +81,11 @@ tsan: setup
 	ninja -C $(BUILD)-tsan -j $(JOBS)
 	python3 tools/run_tests.py $(BUILD)-tsan --setup sanitize
 
+# The kernels of 64-bit ARM, cross-compiled and emulated.
+check_arm:
+	@sh tools/setup.sh packages-arm.txt
+	sh tools/check_arm.sh $(abspath $(BUILD)-arm)
+
 bench: pull
 	@file='$(FILE)'; \
 	[ -n "$$file" ] || file=$$(sh tools/sample.sh $(BUILD)/sample.wav) || exit 1; \
@@ -104,4 +109,4 @@ lint:
 	python3 tools/deps.py
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-arm

@@ -119,6 +119,7 @@ AM_API void am_set_allocator(const am_allocator *allocator);
 #define AM_CPU_AVXVNNI (1u << 1)    /**< AVX-VNNI (256 bit) */
 #define AM_CPU_AVX512 (1u << 2)     /**< AVX-512 F, BW, DQ, VL */
 #define AM_CPU_AVX512VNNI (1u << 3) /**< AVX-512 VNNI */
+#define AM_CPU_NEON (1u << 4)       /**< AArch64 Advanced SIMD */
 #define AM_CPU_ALL 0xffffffffu
 
 AM_API uint32_t am_cpu_flags(void); /**< features found (CPUID and enabled by the system), masked */

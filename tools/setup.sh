@@ -1,12 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages of tools/packages.txt, or of the list that is named, which are
-# missing. Asks for nothing when all are there; uses sudo when not root; on a system without apt it
-# only says what is needed.
+# Installs the Debian packages that are missing, of tools/packages.txt and of the lists named.
+# Asks for nothing when all are there; uses sudo when not root; on a system without apt it only says
+# what is needed.
 set -eu
 
 here=$(dirname "$0")
-list=${1:-$here/packages.txt}
-wanted=$(sed 's/#.*//' "$list")
+wanted=$(cd "$here" && sed 's/#.*//' packages.txt "$@")
 
 if ! command -v apt-get >/dev/null 2>&1; then
     for tool in meson ninja pkg-config python3; do

@@ -44,6 +44,13 @@ uint32_t am__cpu_detect(void) {
     return flags;
 }
 
+#elif defined(__aarch64__)
+
+/* Advanced SIMD is part of the architecture. */
+uint32_t am__cpu_detect(void) {
+    return AM_CPU_NEON;
+}
+
 #else
 
 uint32_t am__cpu_detect(void) {

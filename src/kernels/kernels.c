@@ -15,6 +15,8 @@ static const level levels[] = {
     {AM_CPU_AVX2 | AM_CPU_AVXVNNI, &am__kernels__avxvnni},
     {AM_CPU_AVX512, &am__kernels__avx512},
     {AM_CPU_AVX512 | AM_CPU_AVX512VNNI, &am__kernels__avx512vnni},
+#elif defined(__aarch64__)
+    {AM_CPU_NEON, &am__kernels__neon},
 #endif
 };
 

@@ -34,6 +34,8 @@ static const check_level levels[] = {
     {"avxvnni-emulated", AM_CPU_AVX2, &am__kernels__avxvnni_emulated, true},
     {"avx512", AVX512, NULL, false},
     {"avx512vnni", AVX512VNNI, NULL, true},
+#elif defined(__aarch64__)
+    {"neon", AM_CPU_NEON, NULL, false},
 #endif
 #if defined(HAVE_EMULATED_AVX512)
     {"avx512-emulated", 0, &am__kernels__avx512_emulated, false},
