@@ -398,6 +398,10 @@ typedef struct am_segment {
     const am_word *words;    /**< n_words 0 unless word_timestamps */
     size_t n_words;
     const char *speaker;     /**< NULL = unknown */
+    const float *token_logprobs; /**< [n_tokens] natural logarithm of each token's probability,
+                              * given the tokens before it, among those the rules allowed and at
+                              * temperature 1: avg_logprob is the mean of these over the window,
+                              * with the end token's. NULL = unknown: the text was edited */
 } am_segment;
 
 /** Immutable; every pointer reached through it lives until am_result_free. */
