@@ -282,6 +282,16 @@ typedef struct am_engine_info {
 } am_engine_info;
 AM_API am_engine_info am_engine_get_info(const am_engine *engine);
 
+/**
+ * The bytes of one token, without a terminating zero: of an ordinary token they may begin or end
+ * inside a UTF-8 character, special tokens give their names ("<|endoftext|>", "<|en|>", and of a
+ * timestamp "<|1.08|>"). *n is how many there are; the first `capacity` of them are written, so 0
+ * asks for the length (`bytes` may be NULL then). Any thread. E_ARG: no token of the vocabulary.
+ */
+AM_API AM_CHECK_RESULT am_status am_engine_token_text(const am_engine *engine, int32_t token,
+                                                      char *bytes, size_t capacity, size_t *n,
+                                                      am_error *error);
+
 AM_API AM_CHECK_RESULT am_status am_session_new(am_engine *engine, am_session **session,
                                                 am_error *error);
 AM_API void am_session_free(am_session **session);
@@ -389,6 +399,10 @@ typedef struct am_segment {
     const am_word *words;    /**< n_words 0 unless word_timestamps */
     size_t n_words;
     const char *speaker;     /**< NULL = unknown */
+    const float *token_logprobs; /**< [n_tokens] natural logarithm of each token's probability,
+                              * given the tokens before it, among those the rules allowed and at
+                              * temperature 1: avg_logprob is the mean of these over the window,
+                              * with the end token's. NULL = unknown: the text was edited */
 } am_segment;
 
 /** Immutable; every pointer reached through it lives until am_result_free. */

@@ -2,6 +2,7 @@
 #include "decoder/fallback.h"
 
 #include <ctype.h>
+#include <string.h>
 
 #define TEXT_BYTES_MAX ((size_t)1 << 20) /* 448 tokens are a few KB */
 
@@ -14,6 +15,7 @@ am_status am__attempt_init(am_attempt *attempt, size_t slot, am_error *error) {
 void am__attempt_free(am_attempt *attempt) {
     am__tokens_free(&attempt->prompt);
     am__tokens_free(&attempt->decoded.tokens);
+    am__free(attempt->decoded.logprobs);
     am__buf_free(&attempt->text);
     am__compressor_free(&attempt->compressor);
 }
@@ -57,11 +59,28 @@ static size_t trim(const char **text, size_t n) {
     return n;
 }
 
+/* The search's own are gone once it begins again. */
+static am_status copy_tokens(am_decoded *decoded, const am_search_result *found,
+                             am_error *error) {
+    decoded->tokens.n = 0;
+    AM_TRY(am__tokens_append(&decoded->tokens, found->tokens, found->n_tokens, error));
+    if (decoded->n_logprobs_max < found->n_tokens) {
+        float *fresh = NULL;
+        AM_TRY(AM_NEW_RAW(&fresh, decoded->tokens.capacity, error));
+        am__free(decoded->logprobs);
+        decoded->logprobs = fresh;
+        decoded->n_logprobs_max = decoded->tokens.capacity;
+    }
+    if (found->n_tokens > 0) {
+        memcpy(decoded->logprobs, found->logprobs, found->n_tokens * sizeof *found->logprobs);
+    }
+    return AM_OK;
+}
+
 static am_status take_result(am_attempt *attempt, const am_plan *plan,
                              const am_search_result *found, am_error *error) {
     am_decoded *decoded = &attempt->decoded;
-    decoded->tokens.n = 0;
-    AM_TRY(am__tokens_append(&decoded->tokens, found->tokens, found->n_tokens, error));
+    AM_TRY(copy_tokens(decoded, found, error));
     am__buf_clear(&attempt->text);
     AM_TRY(am__tokenizer_decode(plan->tokenizer, found->tokens, found->n_tokens, &attempt->text,
                                 error));

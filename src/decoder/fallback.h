@@ -13,6 +13,8 @@
 
 typedef struct am_decoded {
     am_tokens tokens; /* owned, reused from window to window */
+    float *logprobs;  /* [tokens.n] of them; likewise */
+    size_t n_logprobs_max;
     double temperature;
     double avg_logprob;
     double no_speech_prob;

@@ -9,7 +9,8 @@
 
 /* A way to extend a beam by one token. */
 typedef struct extension {
-    float sum_logprob;
+    float sum_logprob; /* with this token */
+    float logprob;     /* of this token */
     size_t source;
     int32_t token;
 } extension;
@@ -20,6 +21,7 @@ am_status am__job_init(am_job *job, const am_dims *dims, size_t n_beams, am_erro
     am_status status = AM_OK;
     AM_TRY_DONE(AM_NEW(&fresh.cells, 2 * n_beams * n_ctx, error));
     AM_TRY_DONE(AM_NEW(&fresh.tokens, (2 + ENDED_PER_BEAM) * n_beams * n_ctx, error));
+    AM_TRY_DONE(AM_NEW(&fresh.logprobs, (2 + ENDED_PER_BEAM) * n_beams * n_ctx, error));
     AM_TRY_DONE(AM_NEW(&fresh.live, n_beams, error));
     AM_TRY_DONE(AM_NEW(&fresh.next, n_beams, error));
     AM_TRY_DONE(AM_NEW(&fresh.ended, ENDED_PER_BEAM * n_beams, error));
@@ -28,9 +30,12 @@ am_status am__job_init(am_job *job, const am_dims *dims, size_t n_beams, am_erro
         fresh.next[i].sequence.cells = fresh.cells + (n_beams + i) * n_ctx;
         fresh.live[i].tokens = fresh.tokens + i * n_ctx;
         fresh.next[i].tokens = fresh.tokens + (n_beams + i) * n_ctx;
+        fresh.live[i].logprobs = fresh.logprobs + i * n_ctx;
+        fresh.next[i].logprobs = fresh.logprobs + (n_beams + i) * n_ctx;
     }
     for (size_t i = 0; i < ENDED_PER_BEAM * n_beams; i++) {
         fresh.ended[i].tokens = fresh.tokens + (2 * n_beams + i) * n_ctx;
+        fresh.ended[i].logprobs = fresh.logprobs + (2 * n_beams + i) * n_ctx;
     }
     *job = fresh;
     return AM_OK;
@@ -42,6 +47,7 @@ done:
 void am__job_free(am_job *job) {
     am__free(job->cells);
     am__free(job->tokens);
+    am__free(job->logprobs);
     am__free(job->live);
     am__free(job->next);
     am__free(job->ended);
@@ -113,12 +119,18 @@ size_t am__job_ask(am_job *job, am_ranking *rankings) {
 
 /* ---- Greedy and sampling ----------------------------------------------------------------- */
 
+static void append(am_hypothesis *h, int32_t token, float logprob) {
+    h->tokens[h->n_tokens] = token;
+    h->logprobs[h->n_tokens++] = logprob;
+}
+
 /* Gives one hypothesis token i of a ranking. */
 static void extend_alone(const am_job *job, const am_ranking *ranking, size_t i,
                          am_hypothesis *h) {
-    h->sum_logprob += ranking->logits[i] - ranking->normalizer;
+    const float logprob = ranking->logits[i] - ranking->normalizer;
+    h->sum_logprob += logprob;
     h->ended = ranking->tokens[i] == job->input.rules->specials->eot;
-    if (!h->ended) h->tokens[h->n_tokens++] = ranking->tokens[i];
+    if (!h->ended) append(h, ranking->tokens[i], logprob);
 }
 
 static void advance_alone(am_job *job, am_kvcache *cache, const am_ranking *rankings) {
@@ -159,12 +171,15 @@ static void add_extensions(const am_job *job, const am_ranking *ranking, size_t 
                            extension *list, size_t *n, size_t n_max) {
     const float base = job->live[beam].sum_logprob - ranking->normalizer;
     for (size_t i = 0; i < ranking->n; i++) {
-        insert(list, n, n_max, (extension){ranking->logits[i] + base, beam, ranking->tokens[i]});
+        insert(list, n, n_max,
+               (extension){ranking->logits[i] + base, ranking->logits[i] - ranking->normalizer,
+                           beam, ranking->tokens[i]});
     }
 }
 
 static void copy_hypothesis(am_hypothesis *to, const am_hypothesis *from, float sum_logprob) {
     memcpy(to->tokens, from->tokens, from->n_tokens * sizeof *to->tokens);
+    memcpy(to->logprobs, from->logprobs, from->n_tokens * sizeof *to->logprobs);
     to->n_tokens = from->n_tokens;
     to->sum_logprob = sum_logprob;
 }
@@ -186,7 +201,7 @@ static void replace_beams(am_job *job, am_kvcache *cache, const extension *list,
         }
         am_hypothesis *next = &job->next[n_next++];
         copy_hypothesis(next, source, list[i].sum_logprob);
-        next->tokens[next->n_tokens++] = list[i].token;
+        append(next, list[i].token, list[i].logprob);
         next->ended = false;
         am__kvcache_fork(cache, &next->sequence, &source->sequence);
     }
@@ -250,6 +265,6 @@ am_search_result am__job_result(const am_job *job) {
             best = &list[i];
         }
     }
-    return (am_search_result){best->tokens, best->n_tokens, best->sum_logprob,
+    return (am_search_result){best->tokens, best->logprobs, best->n_tokens, best->sum_logprob,
                               job->no_speech_prob};
 }

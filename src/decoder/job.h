@@ -15,8 +15,9 @@
 typedef struct am_hypothesis {
     am_sequence sequence; /* in the cache; of live ones only */
     int32_t *tokens;      /* [n_text_ctx] sampled so far */
+    float *logprobs;      /* [n_text_ctx] of those tokens */
     size_t n_tokens;
-    float sum_logprob;
+    float sum_logprob;    /* of tokens and, when it ended, end token */
     bool ended;
 } am_hypothesis;
 
@@ -32,6 +33,7 @@ typedef struct am_job {
     size_t n_ctx, n_vocab, n_beams_max;
     int32_t *cells;           /* owns the cells of live and next: [2, n_beams_max, n_ctx] */
     int32_t *tokens;          /* owns the tokens of live, next and ended */
+    float *logprobs;          /* owns their log-probabilities */
     am_hypothesis *live;      /* [n_beams_max] */
     am_hypothesis *next;      /* [n_beams_max]: the beams being built from live */
     am_hypothesis *ended;     /* finished beams */

@@ -34,6 +34,7 @@ typedef struct am_search_input {
 
 typedef struct am_search_result {
     const int32_t *tokens; /* sampled, without the end token; borrowed until the next search */
+    const float *logprobs; /* [n_tokens] of those tokens, borrowed as they are */
     size_t n_tokens;
     float sum_logprob;     /* of tokens and end token */
     float no_speech_prob;
@@ -67,7 +68,7 @@ AM_CHECK_RESULT am_status am__search_outcome(const am_search *search, size_t slo
 /* Steps, rows and bytes of all calls of am__search_step so far. */
 am_work am__search_work(const am_search *search);
 
-/* Of a slot that is done and has a result; the tokens are borrowed until its next search. */
+/* Of a slot that is done and has a result; what it points to is borrowed until its next search. */
 am_search_result am__search_result(const am_search *search, size_t slot);
 
 /* The rest runs tokens outside the slots, whose searches it leaves alone.

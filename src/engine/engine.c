@@ -153,6 +153,11 @@ void am_engine_close(am_engine **engine) {
     *engine = NULL;
 }
 
+am_status am_engine_token_text(const am_engine *engine, int32_t token, char *bytes,
+                               size_t capacity, size_t *n, am_error *error) {
+    return am__tokenizer_text(engine->tokenizer, token, bytes, capacity, n, error);
+}
+
 am_engine_info am_engine_get_info(const am_engine *engine) {
     const am_dims *dims = &engine->dims;
     return (am_engine_info){

@@ -148,6 +148,7 @@ am_status am__finish_segment(am_finisher *finisher, const am_finished *finished,
         .no_speech_prob = decoded->no_speech_prob,
         .words = draft->n_words > 0 ? finisher->words : NULL,
         .n_words = draft->n_words,
+        .token_logprobs = decoded->logprobs + draft->first_token,
     };
     return AM_OK;
 }

@@ -10,7 +10,7 @@
 #define N_SEGMENTS_MAX ((size_t)1 << 20)
 
 struct am_result {
-    am_arena arena; /* owns every string, token and word */
+    am_arena arena; /* owns every string, token, probability and word */
     am_segment *segments;
     size_t n_segments, capacity;
     const char *text;
@@ -92,6 +92,18 @@ static am_status copy_tokens(am_arena *arena, const int32_t *tokens, size_t n, c
     return AM_OK;
 }
 
+/* NULL stays NULL: of tokens that nobody knows the probabilities of. */
+static am_status copy_logprobs(am_arena *arena, const float *logprobs, size_t n,
+                               const float **copy, am_error *error) {
+    float *fresh = NULL;
+    *copy = NULL;
+    if (logprobs == NULL) return AM_OK;
+    AM_TRY(AM_ARENA_NEW(arena, &fresh, n, error));
+    if (n > 0) memcpy(fresh, logprobs, n * sizeof *fresh);
+    *copy = fresh;
+    return AM_OK;
+}
+
 /* ---- Building ---------------------------------------------------------------------------- */
 
 am_status am__result_set_language(am_result *result, const char *code, double probability,
@@ -132,6 +144,8 @@ am_status am__result_add_segment(am_result *result, const am_segment *segment, a
     AM_TRY(copy_text(arena, segment->speaker, &copy.speaker, error));
     AM_TRY(copy_tokens(arena, segment->tokens, segment->n_tokens, &copy.tokens, error));
     AM_TRY(copy_words(arena, segment->words, segment->n_words, &copy.words, error));
+    AM_TRY(copy_logprobs(arena, segment->token_logprobs, segment->n_tokens, &copy.token_logprobs,
+                         error));
     copy.id = (int)result->n_segments;
     result->segments[result->n_segments++] = copy;
     return AM_OK;

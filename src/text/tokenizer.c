@@ -261,16 +261,37 @@ done:
     return status;
 }
 
+static am_status check_id(const am_tokenizer *tokenizer, int32_t id, am_error *error) {
+    if (id < 0 || (size_t)id >= tokenizer->n_tokens) {
+        AM_FAIL(error, AM_E_ARG, "token %d is not in the vocabulary of %zu", (int)id,
+                tokenizer->n_tokens);
+    }
+    return AM_OK;
+}
+
 am_status am__tokenizer_decode(const am_tokenizer *tokenizer, const int32_t *ids, size_t n,
                                am_buf *text, am_error *error) {
     for (size_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || (size_t)ids[i] >= tokenizer->n_tokens) {
-            AM_FAIL(error, AM_E_ARG, "token %d is not in the vocabulary of %zu", (int)ids[i],
-                    tokenizer->n_tokens);
-        }
+        AM_TRY(check_id(tokenizer, ids[i], error));
         if (ids[i] >= tokenizer->specials.eot) continue;
         const am_token_bytes *token = &tokenizer->tokens[ids[i]];
         AM_TRY(am__buf_append(text, token->bytes, token->n_bytes, error));
     }
+    return AM_OK;
+}
+
+am_status am__tokenizer_text(const am_tokenizer *tokenizer, int32_t id, char *bytes,
+                             size_t capacity, size_t *n, am_error *error) {
+    char special[AM_SPECIAL_TEXT_MAX];
+    am_token_bytes token = {.bytes = special};
+    AM_TRY(check_id(tokenizer, id, error));
+    if (id < tokenizer->specials.eot) {
+        token = tokenizer->tokens[id];
+    } else {
+        token.n_bytes = (uint32_t)am__special_text(&tokenizer->specials, id, special);
+    }
+    *n = token.n_bytes;
+    const size_t n_written = *n < capacity ? *n : capacity;
+    if (n_written > 0) memcpy(bytes, token.bytes, n_written);
     return AM_OK;
 }

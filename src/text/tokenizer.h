@@ -61,6 +61,12 @@ AM_CHECK_RESULT am_status am__tokenizer_encode(const am_tokenizer *tokenizer, co
 AM_CHECK_RESULT am_status am__tokenizer_decode(const am_tokenizer *tokenizer, const int32_t *ids,
                                                size_t n, am_buf *text, am_error *error);
 
+/* The bytes of one token, those of a special one being its name: at most `capacity` are written, *n
+ * is how many there are. E_ARG for an id outside the vocabulary. */
+AM_CHECK_RESULT am_status am__tokenizer_text(const am_tokenizer *tokenizer, int32_t id,
+                                             char *bytes, size_t capacity, size_t *n,
+                                             am_error *error);
+
 /* openai/whisper's non_speech_tokens: symbols and bracketed sounds to suppress. Sorted, no
  * duplicates; borrowed. */
 const int32_t *am__tokenizer_non_speech(const am_tokenizer *tokenizer, size_t *n);

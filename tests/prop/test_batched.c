@@ -91,6 +91,8 @@ static void assert_same(const am_result *a, const am_result *b) {
         assert_true(x[i].start == y[i].start && x[i].end == y[i].end);
         assert_int_equal(x[i].n_tokens, y[i].n_tokens);
         assert_memory_equal(x[i].tokens, y[i].tokens, x[i].n_tokens * sizeof *x[i].tokens);
+        assert_memory_equal(x[i].token_logprobs, y[i].token_logprobs,
+                            x[i].n_tokens * sizeof *x[i].token_logprobs);
         assert_true(x[i].temperature == y[i].temperature);
         assert_int_equal(x[i].n_words, y[i].n_words);
         assert_true(x[i].avg_logprob == y[i].avg_logprob);

@@ -15,6 +15,7 @@
 
 #include "amanuensis.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "scratch.h"
 #include "weights.h"
 
@@ -110,6 +111,8 @@ static void assert_same(const am_result *a, const am_result *b) {
         assert_true(x[i].start == y[i].start && x[i].end == y[i].end);
         assert_int_equal(x[i].n_tokens, y[i].n_tokens);
         assert_memory_equal(x[i].tokens, y[i].tokens, x[i].n_tokens * sizeof *x[i].tokens);
+        assert_memory_equal(x[i].token_logprobs, y[i].token_logprobs,
+                            x[i].n_tokens * sizeof *x[i].token_logprobs);
         assert_true(x[i].avg_logprob == y[i].avg_logprob);
     }
 }
@@ -222,6 +225,96 @@ static void sampling_repeats_with_its_seed(void **state) {
     am_engine_close(&engine);
 }
 
+/* The sum over the segments of a window, in the decoder's order; *n is how many tokens they have,
+ * *next the first segment of the window after. */
+static float window_sum(const am_segment *segments, size_t n_segments, size_t first, size_t *n,
+                        size_t *next) {
+    float sum = 0;
+    size_t s = first;
+    *n = 0;
+    for (; s < n_segments && segments[s].seek == segments[first].seek; s++) {
+        for (size_t t = 0; t < segments[s].n_tokens; t++) {
+            assert_true(segments[s].token_logprobs[t] <= 0);
+            sum += segments[s].token_logprobs[t];
+        }
+        *n += segments[s].n_tokens;
+    }
+    *next = s;
+    return sum;
+}
+
+/* Where all tokens of a window are in its segments and none was the end, theirs are the sum that
+ * avg_logprob comes from, to the bit. */
+static void logprobs_add_up(void **state) {
+    (void)state;
+    am_engine *engine = open_engine(&geometries[0], 2);
+    size_t n_whole[2] = {0, 0}; /* windows of one segment, and of several */
+    for (uint64_t i = 0; i < 24; i++) {
+        am_params params = quick_params();
+        params.without_timestamps = i % 2 == 0;
+        params.beam_size = 1;
+        params.temperatures[0] = i < 4 ? 0 : 0.8;
+        params.seed = i;
+        params.max_new_tokens = i % 4 < 2 ? 12 : 40;
+        am_result *result = transcribe(engine, N_SAMPLES, &params, NULL, AM_OK);
+        size_t n_segments = 0;
+        const am_segment *segments = am_result_segments(result, &n_segments);
+        assert_true(n_segments > 0);
+        for (size_t s = 0, next; s < n_segments; s = next) {
+            size_t n = 0;
+            const float sum = window_sum(segments, n_segments, s, &n, &next);
+            const size_t n_sampled = (size_t)params.max_new_tokens;
+            const float whole = (float)(segments[s].avg_logprob * (double)(n_sampled + 1));
+            if (n == n_sampled) assert_true(sum == whole);
+            if (n == n_sampled) n_whole[next - s > 1]++;
+        }
+        am_result_free(&result);
+    }
+    assert_true(n_whole[0] > 0 && n_whole[1] > 0); /* or nothing was compared */
+    am_engine_close(&engine);
+}
+
+/* Texts of tokens are the segment's text; the English vocabulary ends in special tokens. */
+static void tokens_have_texts(void **state) {
+    (void)state;
+    enum { EOT = 50256, FIRST_TIMESTAMP = 50363, N_VOCAB = 51864 };
+    static const struct {
+        int32_t token;
+        const char *text;
+    } specials[] = {{EOT, "<|endoftext|>"}, {EOT + 1, "<|startoftranscript|>"},
+                    {FIRST_TIMESTAMP - 1, "<|notimestamps|>"}, {FIRST_TIMESTAMP, "<|0.00|>"},
+                    {N_VOCAB - 1, "<|30.00|>"}};
+    const am_params params = quick_params();
+    am_engine *engine = open_engine(&geometries[0], 2);
+    am_error error;
+    char text[4096];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
+        must(am_engine_token_text(engine, specials[i].token, text, sizeof text, &n, &error),
+             &error);
+        assert_int_equal(n, strlen(specials[i].text));
+        assert_memory_equal(text, specials[i].text, n);
+    }
+    assert_int_equal(am_engine_token_text(engine, -1, text, 9, &n, &error), AM_E_ARG);
+    assert_int_equal(am_engine_token_text(engine, N_VOCAB, text, 9, &n, &error), AM_E_ARG);
+    am_result *result = transcribe(engine, 3 * AM_SAMPLE_RATE, &params, NULL, AM_OK);
+    const am_segment *segment = am_result_segments(result, &n);
+    assert_true(n > 0);
+    size_t at = 0;
+    for (size_t i = 0; i < segment->n_tokens; i++) {
+        if (segment->tokens[i] >= EOT) continue;
+        must(am_engine_token_text(engine, segment->tokens[i], text + at, sizeof text - at, &n,
+                                  &error),
+             &error);
+        at += n;
+    }
+    char whole[3 * sizeof text + 1];
+    am__utf8_repair(text, at, whole);
+    assert_string_equal(whole, segment->text);
+    am_result_free(&result);
+    am_engine_close(&engine);
+}
+
 static void languages_are_a_distribution(void **state) {
     (void)state;
     am_error error;
@@ -283,6 +376,8 @@ int main(void) {
         cmocka_unit_test(times_hold_together),
         cmocka_unit_test(cancelling_keeps_what_is_done),
         cmocka_unit_test(sampling_repeats_with_its_seed),
+        cmocka_unit_test(logprobs_add_up),
+        cmocka_unit_test(tokens_have_texts),
         cmocka_unit_test(languages_are_a_distribution),
         cmocka_unit_test(wrong_parameters_are_named),
     };

@@ -1,4 +1,4 @@
-/* Unit tests of the decoder's bookkeeping: cache cells, logit rules. */
+/* Unit tests of the decoder's bookkeeping: cache cells, logit rules, the search of a window. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "decoder/job.h"
 #include "decoder/kvcache.h"
 #include "decoder/rules.h"
 
@@ -119,6 +120,90 @@ static void cells_are_shared_and_come_back(void **state) {
     am__kvcache_free(&cache);
 }
 
+/* ---- The search of a window, over logits that follow from the tokens before ---------------- */
+
+enum { N_CTX = 32, N_NEW_MAX = 12 };
+
+static void logits_after(const int32_t *sampled, size_t n, float *logits) {
+    am_rng rng;
+    uint64_t seed = n;
+    for (size_t i = 0; i < n; i++) seed = seed * 131 + (uint64_t)sampled[i];
+    am__rng_seed(&rng, seed);
+    for (int i = 0; i < N_VOCAB; i++) logits[i] = (float)(2 * am__rng_normal(&rng));
+    logits[EOT] += 0.4f * (float)n; /* so that some end and some do not */
+}
+
+static float logprob_after(const am_rules *rules, const int32_t *sampled, size_t n,
+                           int32_t token) {
+    float logits[N_VOCAB];
+    logits_after(sampled, n, logits);
+    am__rules_apply(rules, am__kernels(), sampled, n, logits);
+    return logits[token] - am__kernels()->logsumexp_f32(logits, N_VOCAB);
+}
+
+static am_search_result search(am_job *job, am_kvcache *cache, const am_rules *rules,
+                               const am_search_options *options) {
+    static const int32_t prompt[] = {SOT};
+    const am_search_input input = {.prompt = prompt, .n_prompt = 1, .rules = rules};
+    am__job_begin(job, cache, &input, options);
+    while (job->phase == AM_JOB_PROMPT || job->phase == AM_JOB_RUNNING) {
+        am_ranking rankings[AM_BEAMS_MAX];
+        float logits[N_VOCAB];
+        float scratch[N_VOCAB];
+        const size_t n = am__job_ask(job, rankings);
+        for (size_t i = 0; i < n; i++) {
+            logits_after(rankings[i].sampled, rankings[i].n_sampled, logits);
+            am__rank(&rankings[i], am__kernels(), logits, scratch);
+        }
+        am__job_advance(job, cache, rankings);
+    }
+    assert_int_equal(job->phase, AM_JOB_DONE);
+    return am__job_result(job);
+}
+
+/* Each token's is what the rules and the tokens before it make it; one by one they are the sum that
+ * avg_logprob comes from: to the bit, but for beams, which are ranked by another order of sums. */
+static void logprobs_are_those_of_the_tokens(void **state) {
+    (void)state;
+    static const am_search_options ways[] = {
+        {.n_beams = 1, .length_penalty = -1},
+        {.n_beams = 5, .patience = 1, .length_penalty = -1},
+        {.n_beams = 4, .patience = 2, .length_penalty = 1},
+        {.temperature = 0.7, .n_samples = 3, .length_penalty = -1},
+    };
+    const am_rules rules = rules_of(true);
+    const am_dims dims = {.n_text_ctx = N_CTX, .n_vocab = N_VOCAB};
+    am_error error;
+    am_job job;
+    am_kvcache cache;
+    size_t n_ended = 0, n_cut = 0;
+    assert_int_equal(am__job_init(&job, &dims, 5, &error), AM_OK);
+    assert_int_equal(am__kvcache_init(&cache, 1, 64, 64, false, &error), AM_OK);
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        for (uint64_t seed = 0; seed < 40; seed++) {
+            am_search_options options = ways[w];
+            options.seed = seed;
+            options.n_new_max = 1 + seed % N_NEW_MAX;
+            const am_search_result found = search(&job, &cache, &rules, &options);
+            float sum = 0;
+            for (size_t i = 0; i < found.n_tokens; i++) {
+                const float own = logprob_after(&rules, found.tokens, i, found.tokens[i]);
+                assert_true(own <= 0 && found.logprobs[i] == own);
+                sum += own;
+            }
+            const bool ended = found.n_tokens < options.n_new_max;
+            if (ended) sum += logprob_after(&rules, found.tokens, found.n_tokens, EOT);
+            assert_true(fabsf(found.sum_logprob - sum) <= (options.n_beams > 1 ? 1e-4f : 0));
+            n_ended += ended;
+            n_cut += !ended;
+        }
+    }
+    assert_true(n_ended > 0 && n_cut > 0); /* or one of both was not looked at */
+    am__job_release(&job, &cache);
+    am__job_free(&job);
+    am__kvcache_free(&cache);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_token_is_an_early_timestamp),
@@ -126,6 +211,7 @@ int main(void) {
         cmocka_unit_test(timestamps_come_in_pairs_and_rise),
         cmocka_unit_test(probable_timestamps_win_over_text),
         cmocka_unit_test(cells_are_shared_and_come_back),
+        cmocka_unit_test(logprobs_are_those_of_the_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

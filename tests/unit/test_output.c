@@ -220,6 +220,32 @@ static void words_carry_speakers(void **state) {
     am_result_free(&result);
 }
 
+/* Probabilities of tokens are copied, or stay unknown. */
+static void kept_segments_make_a_result(void **state) {
+    (void)state;
+    int32_t tokens[] = {50364, 7, 8};
+    float logprobs[] = {-0.5f, -0.25f, 0};
+    const am_segment segments[] = {
+        {.id = 7, .end = 1, .text = " a", .tokens = tokens, .n_tokens = 3,
+         .token_logprobs = logprobs},
+        {.id = 9, .start = 1, .end = 2, .text = " b", .tokens = tokens, .n_tokens = 3},
+    };
+    const am_result_info info = {.language = "en", .duration = 2};
+    am_result *result = NULL;
+    size_t n = 0;
+    assert_int_equal(am_result_from_segments(segments, 2, &info, &result, NULL), AM_OK);
+    tokens[1] = 0;
+    logprobs[1] = 0;
+    const am_segment *kept = am_result_segments(result, &n);
+    assert_int_equal(n, 2);
+    assert_string_equal(am_result_text(result), " a b");
+    assert_int_equal(kept[1].id, 1);
+    assert_int_equal(kept[0].tokens[1], 7);
+    assert_true(kept[0].token_logprobs[0] == -0.5f && kept[0].token_logprobs[1] == -0.25f);
+    assert_null(kept[1].token_logprobs);
+    am_result_free(&result);
+}
+
 static void format_names(void **state) {
     (void)state;
     const char *const names[] = {"txt", "srt", "vtt", "tsv", "json", "lrc", "csv"};
@@ -327,7 +353,10 @@ static am_status build_and_write(am_error *error) {
     static char text[3000];
     memset(text, 'a', sizeof text - 1);
     const am_word word = {.text = text};
-    const am_segment segment = {.text = text, .words = &word, .n_words = 1, .speaker = "S"};
+    const int32_t token = 7;
+    const float logprob = -1;
+    const am_segment segment = {.text = text, .tokens = &token, .n_tokens = 1, .words = &word,
+                                .n_words = 1, .speaker = "S", .token_logprobs = &logprob};
     AM_TRY_DONE(am__result_new(AM_TASK_TRANSCRIBE, &result, error));
     AM_TRY_DONE(am__result_set_language(result, "en", 1, error));
     for (int i = 0; i < 70; i++) AM_TRY_DONE(am__result_add_segment(result, &segment, error));
@@ -474,6 +503,7 @@ int main(void) {
         cmocka_unit_test(line_breaks_equal_original),
         cmocka_unit_test(speakers_lrc_and_csv),
         cmocka_unit_test(words_carry_speakers),
+        cmocka_unit_test(kept_segments_make_a_result),
         cmocka_unit_test(format_names),
         cmocka_unit_test(refusals),
         cmocka_unit_test(result_owns_copies),

@@ -407,6 +407,12 @@ static void special_texts_equal_the_models(void **state) {
         if (ids[i] == 50278 || ids[i] == 50361) continue;
         assert_int_equal(strlen(words.words[i].text), token->n_bytes);
         assert_memory_equal(words.words[i].text, token->bytes, token->n_bytes);
+        char text[32];
+        size_t n = 0;
+        assert_int_equal(am__tokenizer_text(t.tokenizer, ids[i], text, sizeof text, &n, NULL),
+                         AM_OK);
+        assert_int_equal(n, token->n_bytes);
+        assert_memory_equal(text, token->bytes, n);
     }
     am__token_words_free(&words);
     close_tiny(&t);
@@ -423,6 +429,36 @@ static void decode_skips_specials(void **state) {
     const int32_t beyond[] = {51864, -1};
     assert_int_equal(am__tokenizer_decode(o.tokenizer, beyond, 1, &text, NULL), AM_E_ARG);
     assert_int_equal(am__tokenizer_decode(o.tokenizer, beyond + 1, 1, &text, NULL), AM_E_ARG);
+    am__buf_free(&text);
+    close_oracle(&o);
+}
+
+/* One by one they are what is decoded; a name or bytes that do not fit are cut. */
+static void tokens_have_texts(void **state) {
+    (void)state;
+    oracle o = open_oracle("tests/data/tokenizer_multilingual.tsv");
+    am_error error;
+    am_buf text;
+    size_t n = 0;
+    char bytes[256];
+    am__buf_init(&text, sizeof bytes);
+    for (int32_t id = 0; id < 50257; id++) {
+        am__buf_clear(&text);
+        assert_int_equal(am__tokenizer_decode(o.tokenizer, &id, 1, &text, NULL), AM_OK);
+        assert_int_equal(am__tokenizer_text(o.tokenizer, id, bytes, sizeof bytes, &n, NULL), AM_OK);
+        assert_int_equal(n, text.n_bytes);
+        if (n > 0) assert_memory_equal(bytes, text.data, n);
+    }
+    assert_int_equal(am__tokenizer_text(o.tokenizer, 50257, bytes, sizeof bytes, &n, NULL), AM_OK);
+    assert_int_equal(n, strlen("<|endoftext|>"));
+    assert_memory_equal(bytes, "<|endoftext|>", n);
+    memset(bytes, 'x', 8);
+    assert_int_equal(am__tokenizer_text(o.tokenizer, 50259, bytes, 4, &n, NULL), AM_OK);
+    assert_int_equal(n, strlen("<|en|>"));
+    assert_memory_equal(bytes, "<|enxxxx", 8);
+    assert_int_equal(am__tokenizer_text(o.tokenizer, 50259, NULL, 0, &n, NULL), AM_OK);
+    assert_int_equal(am__tokenizer_text(o.tokenizer, 51865, bytes, 4, &n, &error), AM_E_ARG);
+    assert_int_equal(am__tokenizer_text(o.tokenizer, -1, bytes, 4, &n, &error), AM_E_ARG);
     am__buf_free(&text);
     close_oracle(&o);
 }
@@ -630,6 +666,7 @@ int main(void) {
         cmocka_unit_test(ids_follow_from_the_size),
         cmocka_unit_test(special_texts_equal_the_models),
         cmocka_unit_test(decode_skips_specials),
+        cmocka_unit_test(tokens_have_texts),
         cmocka_unit_test(random_texts_survive),
         cmocka_unit_test(long_piece_is_not_quadratic),
         cmocka_unit_test(every_allocation_may_fail),
