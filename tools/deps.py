@@ -42,7 +42,7 @@ THIRD_PARTY = [
 SHARED_THERE = {"Jansson": "apps/server/"}
 SYSTEM = set("""
     assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h
-    setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
+    malloc.h setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h
     stdlib.h stdnoreturn.h string.h time.h wchar.h
     dirent.h fcntl.h poll.h pthread.h pwd.h sched.h spawn.h strings.h termios.h unistd.h
     arpa/inet.h netdb.h netinet/in.h sys/inotify.h sys/socket.h

@@ -1,10 +1,24 @@
 /* Heap memory of the programs: see heap.h. */
 #include "common/heap.h"
 
+#if defined(__GLIBC__) || defined(__gnu_linux__)
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LARGE_BLOCK (256 << 10)
+#define ARENAS 4
+
+void heap_settle(void) {
+#if defined(M_MMAP_THRESHOLD) && defined(M_ARENA_MAX)
+    /* Unless it is set, the threshold grows with the largest block ever freed. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+#endif
+}
 
 void *heap_new(size_t n_bytes) {
     return calloc(1, n_bytes > 0 ? n_bytes : 1);

@@ -9,6 +9,10 @@
 
 #include "amanuensis.h"
 
+/* For a process of many threads that lives long: large blocks go back to the system when they are
+ * freed, and threads share a few arenas, so that memory is what is in use. Call before threads. */
+void heap_settle(void);
+
 void *heap_new(size_t n_bytes);
 /* Moves a block to a new size; the old one stays valid on NULL. */
 void *heap_resize(void *block, size_t n_bytes);

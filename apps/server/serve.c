@@ -172,6 +172,7 @@ static void announce(const life *l) {
 }
 
 int serve(const options *opts, bool (*stop)(void *), void *context) {
+    heap_settle();
     life *l = heap_new(sizeof *l);
     am_error error;
     if (l == NULL) {
