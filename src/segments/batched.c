@@ -71,6 +71,9 @@ static void append(am_recording **list, am_recording *recording) {
 
 void am__batch_add(am_batch *batch, am_recording *recording) {
     recording->shared.mel = batch->mel;
+    /* As if served now: those that came before and wait for their next window go first, or under a
+     * steady stream of newcomers they would never be done. */
+    recording->served = batch->n_begun;
     append(&batch->running, recording);
 }
 

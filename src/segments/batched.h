@@ -5,10 +5,10 @@
  * window of its own, so that no word is lost. Segments leave in order of time.
  *
  * A batch has the slots; recordings come and go. A free slot goes to the recording that has a
- * window ready and the fewest in progress (of equals: to the one served longest ago). Some slots
- * may be kept for recordings that have none in progress, so that a short one never waits for the
- * windows of a long one; and no more than some windows are encoded between two steps, for which
- * all others wait.
+ * window ready and the fewest in progress (of equals: to the one that was served, or came, longest
+ * ago). Some slots may be kept for recordings that have none in progress, so that a short one never
+ * waits for the windows of a long one; and no more than some windows are encoded between two steps,
+ * for which all others wait.
  *
  * The text of a window depends on its samples and the parameters alone: not on the size of the
  * batch, nor on threads, nor on what else is under way.

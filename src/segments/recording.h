@@ -32,7 +32,7 @@ typedef struct am_recording {
     am_finisher finisher;
     am_ledger ledger;
     size_t n_busy;            /* windows in lanes */
-    uint64_t served;          /* when a lane was last given to it, counted in windows */
+    uint64_t served;          /* when a lane was last given to it, or it came, in windows */
     bool feed_ended;
     bool ended;               /* nothing of it is under way any more, for good */
     am_status status;         /* how it ended; first the feed's failure, which is due when the
