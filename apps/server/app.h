@@ -1,6 +1,8 @@
-/* What all handlers share. Made by serve.c; nothing here is replaced while requests are served. */
+/* What all handlers share. Made by serve.c; only the flags change while requests are served. */
 #ifndef AM_SERVER_APP_H
 #define AM_SERVER_APP_H
+
+#include <stdatomic.h>
 
 #include "server/http.h"
 #include "server/jobs.h"
@@ -15,8 +17,8 @@ typedef struct app {
     struct metrics *metrics;
     const char *data_dir, *spool_dir;
     double started;          /* clock_now */
-    const bool *loading;     /* the first model is not there yet */
-    const char *load_error;  /* why it will not come, or NULL */
+    atomic_bool loading;     /* the first model is not there yet */
+    atomic_bool load_failed; /* and will not come */
 } app;
 
 extern const http_route routes[];

@@ -12,10 +12,10 @@
 void handle_health(void *context, http_request *request) {
     const app *a = context;
     const service_stats stats = service_get_stats(a->service);
-    const char *word = a->load_error != NULL ? "failed"
-                       : *a->loading         ? "loading model"
-                       : stats.closing       ? "draining"
-                                             : "ok";
+    const char *word = atomic_load(&a->load_failed) ? "failed"
+                       : atomic_load(&a->loading)   ? "loading model"
+                       : stats.closing              ? "draining"
+                                                    : "ok";
     reply_json(request, strcmp(word, "ok") == 0 ? 200 : 503, json_pack("{s:s}", "status", word));
 }
 

@@ -27,8 +27,7 @@
 
 typedef struct life {
     app app;
-    char spool_dir[1024], load_error[600];
-    bool loading;
+    char spool_dir[1024];
     char *tls_cert, *tls_key;
     pthread_t loader;
     watch *watch;
@@ -58,13 +57,10 @@ static void *load_models(void *context) {
     }
     if (status == AM_OK) status = jobs_run(l->app.jobs, &error);
     if (status != AM_OK) {
-        snprintf(l->load_error, sizeof l->load_error, "%s: %s", am_status_message(error.status),
-                 error.detail);
-        log_line(AM_LOG_ERROR, "%s", l->load_error);
-        l->app.load_error = l->load_error;
+        log_line(AM_LOG_ERROR, "%s: %s", am_status_message(error.status), error.detail);
+        atomic_store(&l->app.load_failed, true);
     }
-    atomic_thread_fence(memory_order_release);
-    l->loading = false;
+    atomic_store(&l->app.loading, false);
     return NULL;
 }
 
@@ -115,8 +111,7 @@ static am_status start(life *l, am_error *error) {
     l->app.data_dir = opts->data_dir;
     l->app.spool_dir = l->spool_dir;
     l->app.started = clock_now();
-    l->app.loading = &l->loading;
-    l->loading = true;
+    atomic_store(&l->app.loading, true);
     REPORT_TRY(spool_make_folder(l->spool_dir, error));
     spool_clean(l->spool_dir);
     REPORT_TRY(service_new(opts, &l->app.service, error));
@@ -183,11 +178,11 @@ int serve(const options *opts, bool (*stop)(void *), void *context) {
     int code = 0;
     if (start(l, &error) == AM_OK) {
         announce(l);
-        for (unsigned tick = 0; !stop(context) && l->app.load_error == NULL; tick++) {
+        for (unsigned tick = 0; !stop(context) && !atomic_load(&l->app.load_failed); tick++) {
             pause_a_tick();
             if (tick % EXPIRE_TICKS == 0) models_expire(service_models(l->app.service));
         }
-        if (l->app.load_error != NULL) code = am_status_exit(AM_E_MODEL);
+        if (atomic_load(&l->app.load_failed)) code = am_status_exit(AM_E_MODEL);
         drain(l);
     } else {
         code = report_error(NULL, &error);
