@@ -279,6 +279,8 @@ typedef struct am_engine_info {
     const char *isa;           /**< kernels in use: "avx512", "avx2", "ref" */
     am_compute_type compute_type; /**< what is computed with */
     double load_seconds;
+    int n_text_tokens;         /**< tokens below are text; from it on they are special tokens,
+                                * <|endoftext|> first and timestamps last */
 } am_engine_info;
 AM_API am_engine_info am_engine_get_info(const am_engine *engine);
 

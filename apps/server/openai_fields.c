@@ -110,19 +110,24 @@ static am_status read_granularities(const http_request *request, const call *c, 
     return status;
 }
 
-static am_status read_include(const http_request *request, am_error *error) {
+static am_status read_include(const http_request *request, const call *c, openai_form *form,
+                              am_error *error) {
+    size_t index;
+    const json_t *member;
     json_t *list = read_list(request, "include", error);
-    if (list == NULL) return AM_E_ARG;
-    const char *first = json_string_value(json_array_get(list, 0));
-    am_status status = AM_OK;
-    if (first != NULL && strcmp(first, "logprobs") == 0) {
-        status = report_fail(error, AM_E_UNSUPPORTED,
-                             "include: this version gives no log-probabilities of single tokens; "
-                             "verbose_json has those of segments");
-    } else if (first != NULL) {
-        status = report_fail(error, AM_E_ARG, "include: expected logprobs, found \"%.40s\"", first);
+    am_status status = list != NULL ? AM_OK : AM_E_ARG;
+    json_array_foreach(list, index, member) {
+        const char *word = json_string_value(member);
+        form->logprobs = strcmp(word, "logprobs") == 0;
+        if (form->logprobs) continue;
+        status = report_fail(error, AM_E_ARG, "include: expected logprobs, found \"%.40s\"", word);
+        break;
     }
-    json_decref(list);
+    if (status == AM_OK && form->logprobs && (form->translate || c->format != CALL_JSON)) {
+        status = report_fail(error, AM_E_ARG, "include: logprobs needs a transcription in "
+                             "response_format json");
+    }
+    if (list != NULL) json_decref(list);
     return status;
 }
 
@@ -228,7 +233,7 @@ am_status openai_read(const http_request *request, call *c, openai_form *form, a
     if (form->translate) c->opts.params.task = AM_TASK_TRANSLATE;
     REPORT_TRY(check_format(request, c, form, error));
     REPORT_TRY(read_granularities(request, c, form, error));
-    REPORT_TRY(read_include(request, error));
+    REPORT_TRY(read_include(request, c, form, error));
     REPORT_TRY(read_chunking(request, c, error));
     REPORT_TRY(read_languages(request, c, form, error));
     REPORT_TRY(read_stream(request, c, form, error));

@@ -11,6 +11,7 @@
 typedef struct openai_form {
     bool translate;       /* POST /v1/audio/translations */
     bool stream;
+    bool logprobs;        /* of json */
     bool words, segments; /* of verbose_json */
     json_t *languages;    /* codes, one of which is spoken; empty = any */
 } openai_form;

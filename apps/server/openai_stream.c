@@ -13,6 +13,7 @@
 
 #include "common/heap.h"
 #include "server/openai_body.h"
+#include "server/openai_logprobs.h"
 #include "server/wall_clock.h"
 
 #define FIRST_EVENT_S 10
@@ -31,6 +32,7 @@ typedef struct stream {
     pthread_cond_t changed;
     text events;
     size_t n_sent;       /* bytes of events */
+    json_t *logprobs;    /* of all tokens so far; NULL = nobody asked */
     bool begun;          /* a word was sent: blanks belong to the text from now on */
     bool streaming;      /* the headers are out: errors are events */
     bool stop, ended, busy;
@@ -54,13 +56,26 @@ static void add_event(stream *s, json_t *json) {
     pthread_cond_broadcast(&s->changed);
 }
 
+/* Those of a segment, for the event of its text; they are kept for the last event too. The lock is
+ * held. */
+static void add_logprobs(stream *s, const am_segment *segment, json_t *event) {
+    json_t *own = json_array();
+    if (!openai_logprobs_add(own, s->work.engine, segment) ||
+        json_array_extend(s->logprobs, own) != 0) {
+        s->events.failed = true;
+    }
+    (void)json_object_set_new(event, "logprobs", own);
+}
+
 static void on_segment(void *user, const am_segment *segment) {
     stream *s = user;
     pthread_mutex_lock(&s->lock);
     const char *delta = segment->text + (s->begun ? 0 : strspn(segment->text, " "));
     if (delta[0] != '\0') {
+        json_t *event = json_pack("{s:s, s:s}", "type", "transcript.text.delta", "delta", delta);
         s->begun = true;
-        add_event(s, json_pack("{s:s, s:s}", "type", "transcript.text.delta", "delta", delta));
+        if (s->logprobs != NULL) add_logprobs(s, segment, event);
+        add_event(s, event);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -73,9 +88,10 @@ static bool on_cancel(void *user) {
     return stop || http_gone(s->request);
 }
 
-static json_t *done_event(const am_result *result) {
-    return json_pack("{s:s, s:s, s:o}", "type", "transcript.text.done", "text",
-                     openai_text(result), "usage", openai_usage_tokens(result));
+static json_t *done_event(const stream *s, const am_result *result) {
+    return json_pack("{s:s, s:s, s:o, s:O*}", "type", "transcript.text.done", "text",
+                     openai_text(result), "usage", openai_usage_tokens(result), "logprobs",
+                     s->logprobs);
 }
 
 static json_t *error_event(const stream *s) {
@@ -97,7 +113,7 @@ static void *transcribe(void *context) {
     s->error.status = status;
     s->busy = busy;
     if (status == AM_OK) {
-        add_event(s, done_event(result));
+        add_event(s, done_event(s, result));
     } else if (s->begun || s->streaming) {
         add_event(s, error_event(s));
     }
@@ -147,6 +163,7 @@ static void release(void *context) {
     pthread_mutex_unlock(&s->lock);
     if (!last) return;
     text_free(&s->events);
+    if (s->logprobs != NULL) json_decref(s->logprobs);
     call_free(&s->call);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
@@ -163,7 +180,8 @@ static void release_request(void *context) {
     release(s);
 }
 
-static stream *new_stream(const app *a, http_request *request, call *c, const http_file *file) {
+static stream *new_stream(const app *a, http_request *request, call *c, const openai_form *form,
+                          const http_file *file) {
     stream *s = heap_new(sizeof *s);
     if (s == NULL) return NULL;
     s->app = a;
@@ -176,6 +194,7 @@ static stream *new_stream(const app *a, http_request *request, call *c, const ht
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
     text_init(&s->events, BODY_BYTES_MAX);
+    if (form->logprobs) s->logprobs = json_array();
     s->n_owners = 1;
     return s;
 }
@@ -192,8 +211,9 @@ static bool wait_for_first(stream *s) {
     return s->streaming;
 }
 
-void openai_stream(const app *a, http_request *request, call *c, const http_file *file) {
-    stream *s = new_stream(a, request, c, file);
+void openai_stream(const app *a, http_request *request, call *c, const openai_form *form,
+                   const http_file *file) {
+    stream *s = new_stream(a, request, c, form, file);
     if (s == NULL) {
         http_fail(request, 503, NULL, NULL, "out of memory");
         return;

@@ -2,10 +2,12 @@
 #ifndef AM_SERVER_OPENAI_STREAM_H
 #define AM_SERVER_OPENAI_STREAM_H
 
+#include "server/openai_fields.h"
 #include "server/route_transcribe.h"
 
 /* Transcribes the file and replies, with events or, when it fails before the first word, with an
  * error as any other. The call becomes the stream's. */
-void openai_stream(const app *a, http_request *request, call *c, const http_file *file);
+void openai_stream(const app *a, http_request *request, call *c, const openai_form *form,
+                   const http_file *file);
 
 #endif

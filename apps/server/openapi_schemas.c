@@ -52,7 +52,8 @@ static const struct {
     {"EditedSegment", "start number, end number, text string, speaker? string?, words? Word[]"},
     {"OpenAITranscription", "text string, task? string, language? string, duration? number, "
                             "words? OpenAIWord[], segments? OpenAISegment[], "
-                            "languages? OpenAILanguage[], usage? OpenAIUsage"},
+                            "languages? OpenAILanguage[], usage? OpenAIUsage, "
+                            "logprobs? OpenAILogprob[]"},
     {"OpenAITranslation", "text string, task? string, language? string, duration? number, "
                           "segments? OpenAISegment[], usage? OpenAIUsage"},
     {"OpenAIWord", "word string, start number, end number"},
@@ -60,6 +61,7 @@ static const struct {
                       "tokens integer[], temperature number, avg_logprob number, "
                       "compression_ratio number, no_speech_prob number, words? Word[]"},
     {"OpenAILanguage", "code string"},
+    {"OpenAILogprob", "token string, logprob number, bytes integer[]"},
     {"OpenAIUsage", "type duration|tokens, seconds? number, input_tokens? integer, "
                     "output_tokens? integer, total_tokens? integer"},
     {"OpenAIModels", "object list, data OpenAIModel[]"},

@@ -6,6 +6,7 @@
 #include "common/report.h"
 #include "server/openai_body.h"
 #include "server/openai_fields.h"
+#include "server/openai_logprobs.h"
 #include "server/openai_stream.h"
 #include "server/reply.h"
 #include "server/route_transcribe.h"
@@ -34,10 +35,32 @@ static bool choose_language(const app *a, http_request *request, call *c, const 
     return false;
 }
 
+/* Collects log-probabilities while the model is there to tell the texts of its tokens. */
+typedef struct listener {
+    http_request *request;
+    const work *work;
+    json_t *logprobs; /* NULL = nobody asked */
+    bool failed;
+} listener;
+
+static void on_segment(void *user, const am_segment *segment) {
+    listener *l = user;
+    if (l->logprobs == NULL || l->failed) return;
+    l->failed = !openai_logprobs_add(l->logprobs, l->work->engine, segment);
+}
+
+static bool on_cancel(void *user) {
+    const listener *l = user;
+    return http_gone(l->request);
+}
+
 static am_status write_body(const am_result *result, const work *w, const call *c,
-                            const openai_form *form, text *out, am_error *error) {
+                            const openai_form *form, json_t *logprobs, text *out,
+                            am_error *error) {
     if (c->format == CALL_JSON) {
-        body_dump(openai_json(result), out);
+        json_t *json = openai_json(result);
+        if (logprobs != NULL) (void)json_object_set(json, "logprobs", logprobs);
+        body_dump(json, out);
     } else if (c->format == CALL_VERBOSE_JSON) {
         body_dump(openai_verbose(result, form->words, form->segments), out);
     } else if (c->format == CALL_TEXT) {
@@ -48,20 +71,29 @@ static am_status write_body(const am_result *result, const work *w, const call *
     return out->failed ? report_fail(error, AM_E_MEMORY, "the answer") : AM_OK;
 }
 
-static void reply_whole(const app *a, http_request *request, const call *c,
-                        const openai_form *form, const http_file *file) {
-    work w = {.path = file->path};
+static void reply_result(http_request *request, const am_result *result, const work *w,
+                         const call *c, const openai_form *form, const listener *l) {
     am_error error = {0};
     text out;
-    am_result *result = transcribe_run(a, request, c, &w);
-    if (result == NULL) return;
     text_init(&out, BODY_BYTES_MAX);
-    if (write_body(result, &w, c, form, &out, &error) == AM_OK) {
+    out.failed = l->failed;
+    if (write_body(result, w, c, form, l->logprobs, &out, &error) == AM_OK) {
         reply_text(request, 200, call_format_type(c->format), &out);
     } else {
         text_free(&out);
         http_fail_status(request, &error, NULL);
     }
+}
+
+static void reply_whole(const app *a, http_request *request, const call *c,
+                        const openai_form *form, const http_file *file) {
+    work w = {.path = file->path};
+    listener l = {request, &w, form->logprobs ? json_array() : NULL, false};
+    const am_callbacks callbacks = {.segment = on_segment, .cancel = on_cancel, .user = &l};
+    w.callbacks = &callbacks;
+    am_result *result = transcribe_run(a, request, c, &w);
+    if (result != NULL) reply_result(request, result, &w, c, form, &l);
+    if (l.logprobs != NULL) json_decref(l.logprobs);
     am_result_free(&result);
 }
 
@@ -76,7 +108,7 @@ static void transcribe(const app *a, http_request *request, bool translate) {
         const http_file *file = transcribe_file(request);
         if (file != NULL && choose_language(a, request, &c, &form, file)) {
             if (form.stream) {
-                openai_stream(a, request, &c, file);
+                openai_stream(a, request, &c, &form, file);
             } else {
                 reply_whole(a, request, &c, &form, file);
             }

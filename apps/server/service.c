@@ -186,10 +186,12 @@ static am_status transcribe(service *s, work *w, model *chosen, am_audio *audio,
     const am_callbacks callbacks = {on_progress, on_segment, on_cancel, &r};
     const bool alone = w->detect_only || w->opts->params.mode == AM_MODE_SEQUENTIAL;
     const double start = clock_now();
+    w->engine = model_engine(chosen);
     const am_status status =
         alone ? run_alone(s, w, model_engine(chosen), audio, &callbacks, result, error)
               : am_pool_transcribe(model_pool(chosen), audio, &w->opts->params, &callbacks, result,
                                    error);
+    w->engine = NULL;
     w->processing_s = clock_now() - start;
     if (status != AM_OK) am_result_free(result);
     return status;

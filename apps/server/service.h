@@ -24,6 +24,7 @@ typedef struct work {
     bool background;            /* waits without limit */
     bool detect_only;           /* languages instead of a text */
     const am_callbacks *callbacks; /* from another thread; cancel is asked while waiting too */
+    const am_engine *engine;    /* while it runs: its callbacks may ask it for texts of tokens */
     /* Results. */
     char model_id[128];
     double duration_s;          /* by the container, -1 = unknown */

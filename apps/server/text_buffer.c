@@ -117,3 +117,11 @@ void text_mend_utf8(char *string) {
         string += n > 0 ? n : 1;
     }
 }
+
+void text_add_mended(text *t, const char *bytes, size_t n) {
+    for (size_t at = 0; at < n;) {
+        const size_t n_own = character((const unsigned char *)bytes + at);
+        text_add(t, n_own > 0 ? bytes + at : "\xef\xbf\xbd", n_own > 0 ? n_own : 3);
+        at += n_own > 0 ? n_own : 1;
+    }
+}

@@ -17,6 +17,8 @@ void text_free(text *t);
 void text_add(text *t, const char *bytes, size_t n);
 void text_add_string(text *t, const char *string);
 void text_print(text *t, const char *format, ...) AM_PRINTF(2, 3);
+/* n bytes with a zero behind them, each that is no UTF-8 as U+FFFD. */
+void text_add_mended(text *t, const char *bytes, size_t n);
 /* A JSON string; NULL is null. */
 void text_add_json(text *t, const char *string);
 /* The bytes, the caller's from now on; NULL after a failure. The text is empty again. */

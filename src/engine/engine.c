@@ -177,5 +177,6 @@ am_engine_info am_engine_get_info(const am_engine *engine) {
         .isa = engine->kernels->isa,
         .compute_type = engine->compute_type,
         .load_seconds = engine->load_seconds,
+        .n_text_tokens = am__tokenizer_specials(engine->tokenizer)->eot,
     };
 }

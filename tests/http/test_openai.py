@@ -71,7 +71,7 @@ class Context:
     def raw(self, **options):
         """(parsed by the client, the JSON it was)."""
         reply = self.client.audio.transcriptions.with_raw_response.create(
-            file=self.clip, model="whisper-1", **options)
+            file=self.clip, model=options.pop("model", "whisper-1"), **options)
         return reply.parse(), json.loads(reply.text)
 
     def refusal(self, kind, client=None, **options):
@@ -165,9 +165,20 @@ def stream_that_breaks(c):
 
 @check
 def include_logprobs(c):
-    """Until the library gives those of single tokens: an error, and no made-up numbers."""
-    error = c.refusal(openai.BadRequestError, include=["logprobs"])
-    assert error.param == "include"
+    parsed, body = c.raw(include=["logprobs"], model="gpt-4o-transcribe")
+    judge(body, "CreateTranscriptionResponseJson")
+    assert "".join(own.token for own in parsed.logprobs).strip() == parsed.text == c.text
+    assert all(own.logprob <= 0 and bytes(map(int, own.bytes)).decode() == own.token
+               for own in parsed.logprobs)
+    events = list(c.transcribe(stream=True, include=["logprobs"]))
+    for event in events:
+        judge(event.to_dict(), EVENTS[event.type])
+    assert [own.logprob for own in events[-1].logprobs] \
+        == [own.logprob for own in parsed.logprobs]
+    assert sum(len(event.logprobs) for event in events[:-1]) == len(parsed.logprobs)
+    for kind in ("verbose_json", "text", "srt"):
+        error = c.refusal(openai.BadRequestError, include=["logprobs"], response_format=kind)
+        assert error.param == "include" and "json" in error.message
 
 
 @check

@@ -23,6 +23,7 @@ FORMAT_TYPES = {"json": "application/json", "verbose_json": "application/json",
                 "tsv": "text/tab-separated-values", "csv": "text/csv", "lrc": "text/plain",
                 "html": "text/html", "docx": "application/vnd.openxmlformats-officedocument."
                                              "wordprocessingml.document"}
+ENGLISH_TEXT_TOKENS = 50256
 # What random weights must not take long over.
 FAST = ["--mode", "sequential", "--beam_size", "1", "--temperature_increment_on_fallback", "None",
         "--max_new_tokens", "8"]
@@ -188,12 +189,46 @@ def openai_stream(c):
     assert broken.status == 400 and broken.error()["param"] == "file", broken.body
 
 
+def spelled(logprobs):
+    """The text of a list of tokens; what is to be read of each is what its bytes say."""
+    for token in logprobs:
+        own = bytes(token["bytes"])
+        assert token["token"].replace("\ufffd", "") == own.decode("utf-8", "ignore"), token
+        assert set(token) == {"token", "logprob", "bytes"} and -99 < token["logprob"] <= 0, token
+    return b"".join(bytes(token["bytes"]) for token in logprobs).decode("utf-8", "replace")
+
+
+@check
+def openai_logprobs(c):
+    """One for each token of the text, whole and streamed; timestamps are no text."""
+    verbose = c.openai(("response_format", "verbose_json")).json()
+    tokens = [token for segment in verbose["segments"] for token in segment["tokens"]]
+    for field in (("include[]", "logprobs"), ("include", '["logprobs"]')):
+        whole = c.openai(field).json()
+        assert spelled(whole["logprobs"]).strip() == whole["text"] == c.whole["text"]
+        assert len(whole["logprobs"]) == sum(token < ENGLISH_TEXT_TOKENS for token in tokens)
+    assert len(whole["logprobs"]) < len(tokens)
+    assert len({token["logprob"] for token in whole["logprobs"]}) > 5
+    assert "logprobs" not in c.openai(("response_format", "json")).json()
+    lines = c.openai(("stream", "true"), field).text.split("\n\n")[:-1]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines]
+    for event in events[:-1]:
+        assert spelled(event["logprobs"]).strip() == event["delta"].strip(), event
+    assert [t for event in events[:-1] for t in event["logprobs"]] == whole["logprobs"]
+    assert events[-1]["logprobs"] == whole["logprobs"]
+    for fields in ([("response_format", kind)] for kind in ("text", "srt", "vtt", "verbose_json")):
+        reply = c.openai(field, *fields)
+        assert reply.status == 400 and reply.error()["param"] == "include", reply.body
+    reply = c.openai(field, path="/v1/audio/translations")
+    assert reply.status == 400 and reply.error()["param"] == "include", reply.body
+
+
 @check
 def openai_refusals(c):
     """Each of these is the client's fault, in OpenAI's shape, with the field's name."""
     for param, fields in {
             "response_format": [("response_format", "xml")],
-            "include": [("include[]", "logprobs")],
+            "include": [("include[]", "words")],
             "stream": [("stream", "perhaps")],
             "chunking_strategy": [("chunking_strategy", '{"type": "magic"}')],
             "languages": [("languages[]", "klingon"), ("languages[]", "en")],
@@ -267,6 +302,9 @@ def multilingual_models_do(c):
             assert found in ([{"code": "de"}], [{"code": "fr"}]), found
             one = server.form(V1, [("languages", '["it"]')], files).json()["languages"]
             assert one == [{"code": "it"}], one
+            cut = server.form(V1, [("include[]", "logprobs"), ("language", "en")], files).json()
+            assert spelled(cut["logprobs"]).lstrip(" ") == cut["text"], cut
+            assert any("\ufffd" in token["token"] for token in cut["logprobs"]), cut
             found = server.form("/detect-language", [], [("audio_file", c.clip)]).json()
             assert set(found) == {"detected_language", "language_code", "confidence"}
             assert 0 < found["confidence"] <= 1, found

@@ -289,6 +289,7 @@ static void tokens_have_texts(void **state) {
     am_error error;
     char text[4096];
     size_t n = 0;
+    assert_int_equal(am_engine_get_info(engine).n_text_tokens, EOT);
     for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
         must(am_engine_token_text(engine, specials[i].token, text, sizeof text, &n, &error),
              &error);
