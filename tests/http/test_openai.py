@@ -332,6 +332,7 @@ def sixteen_at_once(c):
 def client_gone(c):
     """Whoever hangs up frees the worker, streaming or not."""
     clip = long_recording(c.clip, 20)
+    before = c.server.request("GET", "/status").json()["queue"]
     try:
         c.transcribe(c.client_of(c.server, timeout=2.0), file=clip)
         raise AssertionError("20 minutes in 2 seconds")
@@ -342,6 +343,8 @@ def client_gone(c):
     assert c.server.active() == 1
     events.close()
     wait_until_idle(c.server)
+    after = c.server.request("GET", "/status").json()["queue"]
+    assert after["cancelled"] == before["cancelled"] + 2 and after["done"] == before["done"], after
     assert c.transcribe().text == c.text
 
 
