@@ -14,6 +14,7 @@
 #include "server/address.h"
 #include "server/events.h"
 #include "server/record.h"
+#include "server/text_buffer.h"
 
 static void must(am_status status, const am_error *error) {
     if (status != AM_OK) fail_msg("%s: %s", am_status_name(status), error->detail);
@@ -237,8 +238,37 @@ static void local_addresses_are_told(void **state) {
     assert_false(address_is_private_text(""));
 }
 
+/* ---- Text ---------------------------------------------------------------------------------- */
+
+/* What is UTF-8 stays, zero bytes too; each other byte becomes U+FFFD. */
+static void bytes_become_text(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *mended;
+        size_t n_mended;
+    } cases[] = {
+        {" h\xc3\xa9 \xe2\x82\xac\xf0\x9f\x98\x80", 12,
+         " h\xc3\xa9 \xe2\x82\xac\xf0\x9f\x98\x80", 12},
+        {" \xe2\x82", 3, " \xef\xbf\xbd\xef\xbf\xbd", 7},
+        {"\xac!", 2, "\xef\xbf\xbd!", 4},
+        {"a\0b", 3, "a\0b", 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        text t;
+        text_init(&t, 64);
+        text_add_mended(&t, cases[i].bytes, cases[i].n);
+        assert_false(t.failed);
+        assert_int_equal(t.n, cases[i].n_mended);
+        assert_memory_equal(t.bytes, cases[i].mended, t.n);
+        text_free(&t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_become_text),
         cmocka_unit_test(events_reach_their_listeners),
         cmocka_unit_test(slow_listeners_are_dropped),
         cmocka_unit_test(silence_is_kept_alive),
