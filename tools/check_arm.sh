@@ -14,4 +14,4 @@ cd "$(dirname "$0")/.."
 [ -f "$build/build.ninja" ] || meson setup "$build" --cross-file cross/aarch64.ini \
     -Dkernels_only=true -Dwerror=true
 ninja -C "$build"
-meson test -C "$build" --no-rebuild --print-errorlogs
+meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 8

@@ -142,6 +142,7 @@ static bool find_source(const models *list, const char *name, char id[128], char
         snprintf(source, 1024, "%s", list->opts->model);
         return true;
     }
+    if (strstr(name, "..") != NULL) return false; /* no publisher's name, whatever is behind it */
     const char *const tries[] = {name, without_publisher(name)};
     for (size_t i = 0; i < 2; i++) {
         snprintf(chosen, sizeof chosen, "%s", tries[i]);
