@@ -10,7 +10,7 @@ import time
 import urllib.parse
 import wave
 
-from harness import SAMPLE, Server, english_model, multipart, shared_folder
+from harness import Server, english_model, multipart, shared_folder, spoken
 
 OVER = ("done", "failed", "cancelled")
 
@@ -20,8 +20,8 @@ OVER = ("done", "failed", "cancelled")
 def speech():
     """15 s of speech as a WAV file, or None."""
     name = "audio/english/film_notld/15s_donnie_asked_me_if_i_were_afraid.wav"
-    path = shared_folder() / name if shared_folder() else SAMPLE
-    return path.read_bytes() if path.is_file() else None
+    path = shared_folder() / name if shared_folder() else None
+    return path.read_bytes() if path and path.is_file() else spoken(15)
 
 
 def repeated(times, cut_s=None):
