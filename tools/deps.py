@@ -2,9 +2,9 @@
 """Include layers: who may see whom.
 
 A file of src/ includes its own room and rooms of lower layers; apps see the public header, their
-own room, apps/common and, the program, the server's room; every third-party library is included by
-exactly one .c file of the library and one of the programs, so that it can be replaced there; system
-headers are those of C and POSIX.
+own room, apps/common and, the program, the server's rooms, which have layers of their own; every
+third-party library is included by exactly one .c file of the library and one of the programs, so
+that it can be replaced there; system headers are those of C and POSIX.
 
     tools/deps.py [ROOT]       prints FILE:LINE: message for every violation, exit 1 if any
     tools/deps.py --self-test  plants one violation of every rule in a scratch tree
@@ -24,6 +24,17 @@ LAYERS = [
     ("engine",),
 ]
 LAYER_OF = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
+# The server's rooms; what lies in apps/server itself (routes.c, serve.c) sees them all.
+SERVER_LAYERS = [
+    ("base",),
+    ("http", "store", "page"),
+    ("access", "engine"),
+    ("answers",),
+    ("jobs",),
+    ("handlers",),
+    ("openai",),
+]
+SERVER_LAYER_OF = {room: level for level, rooms in enumerate(SERVER_LAYERS) for room in rooms}
 PUBLIC = "amanuensis.h"
 
 THIRD_PARTY = [
@@ -96,9 +107,18 @@ def check_app(name, target):
     """Why a "header" may not stand in a file of apps/, or None."""
     room = name.split("/")[1]
     rooms = {room, "common"} | ({"server"} if room == "cli" else set())
-    if target == PUBLIC or target.split("/")[0] in rooms and "/" in target:
+    if target != PUBLIC and (target.split("/")[0] not in rooms or "/" not in target):
+        return f'"{target}" is neither public, nor of {room}, nor of common'
+    inner, other = name.split("/")[2], target.split("/")[1:-1]
+    if room != "server" or not target.startswith("server/") or name.count("/") < 3:
         return None
-    return f'"{target}" is neither public, nor of {room}, nor of common'
+    if inner not in SERVER_LAYER_OF:
+        return f"the server's room {inner} has no layer"
+    if not other or other[0] not in SERVER_LAYER_OF:
+        return f'"{target}" is in no room of the server'
+    if other[0] != inner and SERVER_LAYER_OF[other[0]] >= SERVER_LAYER_OF[inner]:
+        return f"the server's {inner} includes {other[0]}, which is not below it"
+    return None
 
 
 def check(root):
@@ -139,6 +159,9 @@ def self_test():
         "src/nn/simd.c": ("#include <immintrin.h>", "outside the kernels"),
         "src/model/json.h": ("#include <jansson.h>", "third-party header jansson.h in a header"),
         "src/text/z2.c": ("#include <zlib.h>", "zlib is already included by"),
+        "apps/server/http/up.c": ('#include "server/jobs/jobs.h"', "which is not below it"),
+        "apps/server/loft/x.c": ('#include "server/base/clock.h"', "loft has no layer"),
+        "apps/server/http/flat.c": ('#include "server/http.h"', "is in no room of the server"),
         "apps/cli/deep.c": ('#include "base/mem.h"', "neither public"),
         "include/amanuensis.h": ('#include "base/mem.h"', "the public header includes"),
     }
@@ -147,6 +170,8 @@ def self_test():
                             '#include "model/other.h"\n/* #include "engine/x.h" */',
         "src/decoder/z1.c": "#include <zlib.h>",
         "src/kernels/x86/k.c": "#include <immintrin.h>",
+        "apps/server/serve.c": '#include "server/openai/stream.h"\n#include "server/serve.h"',
+        "apps/server/jobs/fine.c": '#include "server/base/clock.h"\n#include "common/heap.h"',
         "apps/cli/fine.c": '#include "common/options.h"\n#include "amanuensis.h"\n'
                            '#include "cli/print.h"',
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Files of the web page into a C table, for apps/server/page.h.
+"""Files of the web page into a C table, for apps/server/page/page.h.
 
     tools/embed.py OUTPUT.c FILE…
 
@@ -37,7 +37,7 @@ def main():
                     f"{len(content)}}},\n")
     Path(output).write_text(
         "/* Made by tools/embed.py from apps/server/page: not to be edited. */\n"
-        '#include "server/page.h"\n\n' + "\n".join(arrays)
+        '#include "server/page/page.h"\n\n' + "\n".join(arrays)
         + "\nconst page_file page_files[] = {\n" + "".join(rows) + "};\n"
         f"const size_t n_page_files = {len(paths)};\n", encoding="utf-8")
 

@@ -9,9 +9,9 @@
 #include "cli/verbs.h"
 #include "common/heap.h"
 #include "common/report.h"
-#include "server/keyring.h"
-#include "server/spool.h"
-#include "server/wall_clock.h"
+#include "server/access/keyring.h"
+#include "server/store/spool.h"
+#include "server/base/wall_clock.h"
 
 static am_status add(store *keys, const char *name, am_error *error) {
     char key[KEYRING_KEY_BYTES];

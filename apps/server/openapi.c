@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/app.h"
-#include "server/reply.h"
+#include "server/handlers/app.h"
+#include "server/handlers/reply.h"
 
 #define DOCX "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 #define PATH_BYTES 256

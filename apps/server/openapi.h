@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "server/http.h"
+#include "server/http/http.h"
 
 void handle_openapi(void *context, http_request *request);
 

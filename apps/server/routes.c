@@ -1,14 +1,14 @@
 /* The table of routes. Handlers live in the file of their theme. */
-#include "server/app.h"
-#include "server/route_metrics.h"
+#include "server/handlers/app.h"
+#include "server/handlers/route_metrics.h"
 #include "server/openapi.h"
-#include "server/route_compat.h"
-#include "server/route_openai.h"
-#include "server/route_jobs.h"
-#include "server/route_results.h"
-#include "server/route_page.h"
-#include "server/route_status.h"
-#include "server/route_transcribe.h"
+#include "server/handlers/route_compat.h"
+#include "server/openai/route_openai.h"
+#include "server/handlers/route_jobs.h"
+#include "server/handlers/route_results.h"
+#include "server/handlers/route_page.h"
+#include "server/handlers/route_status.h"
+#include "server/handlers/route_transcribe.h"
 
 #define UPLOAD (HTTP_FORM | HTTP_FILES)
 

@@ -11,14 +11,14 @@
 
 #include "common/heap.h"
 #include "common/report.h"
-#include "server/admission.h"
-#include "server/app.h"
-#include "server/metrics.h"
-#include "server/wall_clock.h"
-#include "server/server_log.h"
-#include "server/socket.h"
-#include "server/spool.h"
-#include "server/watch.h"
+#include "server/handlers/admission.h"
+#include "server/handlers/app.h"
+#include "server/handlers/metrics.h"
+#include "server/base/wall_clock.h"
+#include "server/base/server_log.h"
+#include "server/base/socket.h"
+#include "server/store/spool.h"
+#include "server/jobs/watch.h"
 
 #define PEM_MAX ((size_t)1 << 20)
 #define TICK_NANOSECONDS 200000000L

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "fuzz/fuzz.h"
-#include "server/http.h"
-#include "server/socket.h"
-#include "server/wall_clock.h"
+#include "server/http/http.h"
+#include "server/base/socket.h"
+#include "server/base/wall_clock.h"
 
 #define BOUNDARY "fuzz-boundary"
 #define WAIT_S 30 /* sanitizers on a busy machine */

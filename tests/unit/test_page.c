@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "server/page.h"
+#include "server/page/page.h"
 
 static void each_file_is_found(void **state) {
     (void)state;

@@ -11,10 +11,10 @@
 #include <jansson.h>
 
 #include "common/heap.h"
-#include "server/address.h"
-#include "server/events.h"
-#include "server/record.h"
-#include "server/text_buffer.h"
+#include "server/base/address.h"
+#include "server/jobs/events.h"
+#include "server/answers/record.h"
+#include "server/base/text_buffer.h"
 
 static void must(am_status status, const am_error *error) {
     if (status != AM_OK) fail_msg("%s: %s", am_status_name(status), error->detail);

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "common/heap.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 static char folder[] = "/tmp/test_store_XXXXXX";
 static char path[64];

@@ -1,9 +1,0 @@
-/* GET /metrics: Prometheus' text format. */
-#ifndef AM_SERVER_ROUTE_METRICS_H
-#define AM_SERVER_ROUTE_METRICS_H
-
-#include "server/app.h"
-
-void handle_metrics(void *context, http_request *request);
-
-#endif
