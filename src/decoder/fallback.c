@@ -30,6 +30,7 @@ static void begin_search(am_attempt *attempt, am_search *search, const am_plan *
         .length_penalty = params->length_penalty,
         .n_new_max = plan->n_new_max,
         .seed = attempt->seed + (uint64_t)attempt->n_tried,
+        .stop_loops = attempt->stop_loops,
     };
     am__search_begin(search, attempt->slot, &attempt->search_input, &options);
 }
@@ -48,6 +49,7 @@ am_status am__attempt_begin(am_attempt *attempt, am_search *search, const am_pla
     };
     attempt->n_tried = 0;
     attempt->seed = input->seed;
+    attempt->stop_loops = input->stop_loops;
     begin_search(attempt, search, plan);
     return AM_OK;
 }
@@ -91,6 +93,7 @@ static am_status take_result(am_attempt *attempt, const am_plan *plan,
     decoded->temperature = plan->params->temperatures[attempt->n_tried];
     decoded->avg_logprob = (double)found->sum_logprob / (double)(found->n_tokens + 1);
     decoded->no_speech_prob = (double)found->no_speech_prob;
+    decoded->loops = found->loops;
     return AM_OK;
 }
 

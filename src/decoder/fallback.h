@@ -19,6 +19,7 @@ typedef struct am_decoded {
     double avg_logprob;
     double no_speech_prob;
     double compression_ratio;
+    bool loops;       /* cut short because it only repeated itself, which `stop_loops` allows */
 } am_decoded;
 
 typedef struct am_window_input {
@@ -26,6 +27,7 @@ typedef struct am_window_input {
     size_t n_history;
     bool first;             /* the prefix goes here */
     uint64_t seed;
+    bool stop_loops;        /* as am_search_options */
     const am_cross *cross;
 } am_window_input;
 
@@ -34,6 +36,7 @@ typedef struct am_attempt {
     size_t slot;         /* of the search */
     int n_tried;         /* temperatures */
     uint64_t seed;
+    bool stop_loops;
     am_search_input search_input;
     am_tokens prompt;
     am_buf text;

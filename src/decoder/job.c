@@ -6,6 +6,8 @@
 
 /* Patience may ask for twice the beams to finish. */
 #define ENDED_PER_BEAM 2
+#define LOOP_TOKENS ((size_t)32)     /* that repeat what came before them, */
+#define LOOP_PERIOD_MAX ((size_t)16) /* at most so many tokens before */
 
 /* A way to extend a beam by one token. */
 typedef struct extension {
@@ -91,6 +93,16 @@ static bool is_full(const am_job *job) {
     return job->n_new >= job->options.n_new_max || job->input.n_prompt + job->n_new > job->n_ctx;
 }
 
+/* Whether the last tokens are one phrase again and again, where that ends a sequence. */
+static bool loops(const am_job *job, const am_hypothesis *h) {
+    const size_t n = job->options.stop_loops ? h->n_tokens : 0;
+    for (size_t period = 1; period <= LOOP_PERIOD_MAX && period + LOOP_TOKENS <= n; period++) {
+        const int32_t *last = h->tokens + n - LOOP_TOKENS;
+        if (memcmp(last, last - period, LOOP_TOKENS * sizeof *last) == 0) return true;
+    }
+    return false;
+}
+
 static bool uses_beams(const am_job *job) {
     return job->options.temperature <= 0 && job->options.n_beams > 1;
 }
@@ -131,6 +143,7 @@ static void extend_alone(const am_job *job, const am_ranking *ranking, size_t i,
     h->sum_logprob += logprob;
     h->ended = ranking->tokens[i] == job->input.rules->specials->eot;
     if (!h->ended) append(h, ranking->tokens[i], logprob);
+    h->ended = h->ended || loops(job, h);
 }
 
 static void advance_alone(am_job *job, am_kvcache *cache, const am_ranking *rankings) {
@@ -227,7 +240,8 @@ static void advance_beams(am_job *job, am_kvcache *cache, const am_ranking *rank
     }
     replace_beams(job, cache, list, n, n_ended_max);
     job->n_new++;
-    if (job->n_ended < n_ended_max && job->n_live > 0 && !is_full(job)) {
+    const bool lost = job->n_live > 0 && loops(job, &job->live[0]); /* the best of them */
+    if (job->n_ended < n_ended_max && job->n_live > 0 && !is_full(job) && !lost) {
         job->phase = AM_JOB_RUNNING;
         return;
     }
@@ -260,11 +274,13 @@ am_search_result am__job_result(const am_job *job) {
     const size_t n = uses_beams(job) ? job->n_ended : job->n_live;
     const am_hypothesis *best = &list[0];
     for (size_t i = 1; i < n; i++) {
-        if (rank_score(&list[i], job->options.length_penalty) >
-            rank_score(best, job->options.length_penalty)) {
-            best = &list[i];
-        }
+        /* What repeats itself is probable, and wrong. */
+        const bool worse = loops(job, &list[i]);
+        const bool than_worse = loops(job, best);
+        const bool higher = rank_score(&list[i], job->options.length_penalty) >
+                            rank_score(best, job->options.length_penalty);
+        if (worse == than_worse ? higher : than_worse) best = &list[i];
     }
     return (am_search_result){best->tokens, best->logprobs, best->n_tokens, best->sum_logprob,
-                              job->no_speech_prob};
+                              job->no_speech_prob, loops(job, best)};
 }

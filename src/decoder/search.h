@@ -21,6 +21,7 @@ typedef struct am_search_options {
     double length_penalty; /* below 0: mean log-probability; else the exponent of Wu et al. 2016 */
     size_t n_new_max;      /* tokens to sample at most */
     uint64_t seed;
+    bool stop_loops;       /* end sequences that only repeat themselves: there is another way */
 } am_search_options;
 
 /* What to decode: the tokens before the first sampled one, and the audio. */
@@ -38,6 +39,7 @@ typedef struct am_search_result {
     size_t n_tokens;
     float sum_logprob;     /* of tokens and end token */
     float no_speech_prob;
+    bool loops;            /* ended by stop_loops */
 } am_search_result;
 
 typedef struct am_search am_search;

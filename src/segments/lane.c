@@ -87,6 +87,7 @@ am_status am__lane_begin(am_lane *lane, const am_plan *plan, am_error *error) {
         .n_history = plan->initial_prompt.n,
         .first = lane->number == 0 && lane->n_tails == 0,
         .seed = plan->params->seed + frame * AM_MAX_TEMPERATURES,
+        .stop_loops = lane->n_ctx < full_ctx(lane), /* there is another way, below */
         .cross = lane->cross,
     };
     return am__attempt_begin(&lane->attempt, lane->shared->pipeline->search, plan, &input, error);
@@ -95,7 +96,8 @@ am_status am__lane_begin(am_lane *lane, const am_plan *plan, am_error *error) {
 /* A text that repeats itself, or goes on to the limit if that is not the caller's. */
 static bool ran_away(const am_plan *plan, const am_decoded *decoded) {
     const am_params *params = plan->params;
-    return decoded->compression_ratio > params->compression_ratio_threshold ||
+    return decoded->loops ||
+           decoded->compression_ratio > params->compression_ratio_threshold ||
            (params->max_new_tokens == 0 && decoded->tokens.n >= plan->n_new_max);
 }
 
