@@ -22,6 +22,7 @@ static size_t align(size_t n) {
 /* What a thread works in. */
 typedef struct block_space {
     char *q;       /* [n_rows] quantised rows of up to d_ff values */
+    float *row;    /* [d_ff] one of them before */
     float *hidden; /* [n_rows, d_ff], or rows of norms */
     char *wide;    /* a panel, expanded */
     size_t n_bytes;
@@ -31,6 +32,8 @@ static block_space block_space_of(const am_s8_format *format, size_t n_rows, siz
                                   char *at) {
     block_space out = {.q = at};
     char *next = at + align(n_rows * am__s8_row_bytes(format, d_ff));
+    out.row = (float *)(void *)next;
+    next += align(d_ff * sizeof(float));
     out.hidden = (float *)(void *)next;
     out.wide = next + align(n_rows * d_ff * sizeof(float));
     out.n_bytes = (size_t)(out.wide - at) + align(am__s8_wide_bytes(format, d_ff));
@@ -94,9 +97,7 @@ typedef struct block {
 
 /* Quantises the block's rows of x, ldx apart, for the next product. */
 static void quantize(block *b, const float *x, size_t n) {
-    const am_kernels *kernels = b->job->kernels;
-    kernels->s8.quantize(b->n, n, x, n, b->space.q, am__s8_row_bytes(&kernels->s8.format, n),
-                         b->row_scale);
+    am__linear_s8_quantize(b->job->kernels, b->n, n, x, n, b->space.q, b->row_scale, b->space.row);
 }
 
 /* y (+)= product of the quantised rows. */

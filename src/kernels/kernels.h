@@ -13,6 +13,7 @@
 #include "kernels/gemm_s8.h"
 #include "kernels/peak.h"
 #include "kernels/quantize.h"
+#include "kernels/rotate_f32.h"
 #include "kernels/softmax_u8.h"
 #include "kernels/vector_f32.h"
 
@@ -45,6 +46,7 @@ typedef struct am_kernels {
     am_top_f32_fn *top_f32;
     am_gelu_f32_fn *gelu_f32;
     am_add_f32_fn *add_f32;
+    am_rotate_f32_fn *rotate_f32;
     am_f16_to_f32_fn *f16_to_f32;
     am_f32_to_f16_fn *f32_to_f16;
     am_log10_f32_fn *log10_f32;

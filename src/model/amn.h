@@ -51,7 +51,7 @@ void am__amn_discard(am_amn_writer **writer);
 /* ---- What reader and writer share -------------------------------------------------------- */
 
 #define AM_AMN_MAGIC "\x89" "AMN\r\n\x1a\n"
-#define AM_AMN_VERSION 1
+#define AM_AMN_VERSION 2
 #define AM_AMN_HEADER_BYTES 64
 #define AM_AMN_ENTRY_BYTES 96
 #define AM_AMN_NAME_BYTES 64

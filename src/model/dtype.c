@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/gemm_s4.h"
+#include "kernels/kernels.h"
 #include "model/reader.h"
 
 typedef struct dtype_row {
@@ -123,6 +124,11 @@ static float load_scale(const am_tensor *tensor, size_t row) {
     return scale;
 }
 
+/* Panels hold rotated rows, H w / P (kernels/rotate_f32.h): H of that is w. */
+static void rotate_back(const am_tensor *tensor, float *row) {
+    am__kernels_ref.rotate_f32(row, row, tensor->n_cols);
+}
+
 static void row_panels(const am_tensor *tensor, size_t row, float *out) {
     const size_t nr = am__s8_stored.nr;
     const size_t group = am__s8_stored.group;
@@ -133,6 +139,7 @@ static void row_panels(const am_tensor *tensor, size_t row, float *out) {
     for (size_t i = 0; i < tensor->n_cols; i++) {
         out[i] = scale * (float)(int8_t)in[i / group * nr * group + i % group];
     }
+    rotate_back(tensor, out);
 }
 
 static void row_s4_panels(const am_tensor *tensor, size_t row, float *out) {
@@ -146,6 +153,7 @@ static void row_s4_panels(const am_tensor *tensor, size_t row, float *out) {
                                          &group);
         out[i] = scale * (float)am__s4_weight(code, group);
     }
+    rotate_back(tensor, out);
 }
 
 void am__tensor_rows_f32(const am_tensor *tensor, size_t row, size_t n_rows, float *out) {

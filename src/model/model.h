@@ -34,7 +34,8 @@ typedef enum am_dtype {
     AM_DTYPE_Q5_1,
     AM_DTYPE_Q4_0,
     AM_DTYPE_Q4_1,
-    AM_DTYPE_S8_PANELS, /* .amn: packed as am__s8_stored, one f32 scale per row, value * scale */
+    AM_DTYPE_S8_PANELS, /* .amn: packed as am__s8_stored, one f32 scale per row; value * scale is
+                         * the row rotated, over am__rotation (kernels/rotate_f32.h) */
     AM_DTYPE_S4_PANELS, /* the same in four bits, of kernels/gemm_s4.h */
 } am_dtype;
 

@@ -47,7 +47,7 @@ void am__dense_need(const am_dense *dense, const am_exec *exec, size_t *n_bytes)
 
 void am__dense_weight_row(const am_dense *dense, const am_kernels *kernels, size_t row, float *x) {
     if (dense->type != AM_COMPUTE_F32) {
-        am__linear_s8_weight_row(&dense->as.s8, row, x);
+        am__linear_s8_weight_row(&dense->as.s8, kernels, row, x);
     } else {
         am__linear_weight_row(&dense->as.f32, kernels, row, x);
     }

@@ -77,6 +77,7 @@ static bool lie_in_a_row(const am_linear_part *parts, size_t n_parts) {
 
 /* A panel's rows before they are packed. */
 typedef struct unpacked {
+    const am_kernels *kernels;
     float *row;               /* [n_in], and as much scratch */
     int8_t *values;           /* [nr, n_in] */
     uint8_t *codes, *groups;  /* in four bits: [nr, n_in], [nr, n_in / 32] */
@@ -110,6 +111,9 @@ static void unpack_row(am_linear_s8 *linear, const am_linear_part *parts, size_t
         return;
     }
     am__stacked_rows(parts, n_parts, index, 1, order, u->row + n_in, u->row);
+    u->kernels->rotate_f32(u->row, u->row, n_in);
+    const float back = 1 / (float)am__rotation(n_in); /* a power of two: exact */
+    for (size_t i = 0; i < n_in; i++) u->row[i] *= back;
     linear->scale[index] = four ? am__s4_quantize_row(u->row, n_in, codes, groups)
                                 : am__quantize_row(u->row, n_in, values);
 }
@@ -118,7 +122,7 @@ static am_status pack(am_linear_s8 *linear, const am_linear_part *parts, size_t 
                       am_weight_order order, am_error *error) {
     const size_t nr = linear->format.nr;
     const size_t n_in = linear->n_in;
-    unpacked u = {0};
+    unpacked u = {.kernels = am__kernels()};
     const am_status status = new_unpacked(linear, &u, error);
     for (size_t panel = 0; status == AM_OK && panel < n_panels_of(linear); panel++) {
         const size_t first = panel * nr;
@@ -212,7 +216,8 @@ typedef struct s8_job {
     am_epilogue epilogue;
     char *workspace;                 /* a piece for each part: rows, then space for a panel */
     size_t row_bytes;                /* of a quantised row, */
-    size_t rows_bytes, piece_bytes;  /* of those of a block, and of a piece */
+    size_t rows_bytes, piece_bytes;  /* of those of a block, and of a piece, at whose end */
+    size_t rotated;                  /* is a row of f32 */
     size_t block_rows, block_panels; /* taken at once */
     const float *row_scale;          /* few rows: of all of them */
     atomic_size_t next;              /* first row or panel that nobody has taken */
@@ -226,8 +231,12 @@ static size_t rows_bytes_of(const am_linear_s8 *linear) {
     return align(ROWS_MAX * am__s8_row_bytes(&linear->format, linear->n_in));
 }
 
-static size_t piece_bytes_of(const am_linear_s8 *linear) {
+static size_t rotated_of(const am_linear_s8 *linear) {
     return rows_bytes_of(linear) + align(am__s8_wide_bytes(&linear->format, linear->n_in));
+}
+
+static size_t piece_bytes_of(const am_linear_s8 *linear) {
+    return rotated_of(linear) + align(linear->n_in * sizeof(float));
 }
 
 size_t am__linear_s8_workspace(const am_linear_s8 *linear, const am_exec *exec) {
@@ -290,6 +299,15 @@ static void multiply_panel(const am_linear_s8 *linear, const am_kernels *kernels
     }
 }
 
+void am__linear_s8_quantize(const am_kernels *kernels, size_t n_rows, size_t n, const float *x,
+                            size_t ldx, void *q, float *row_scale, float *space) {
+    const size_t row_bytes = am__s8_row_bytes(&kernels->s8.format, n);
+    for (size_t r = 0; r < n_rows; r++) {
+        kernels->rotate_f32(space, x + r * ldx, n);
+        kernels->s8.quantize(1, n, space, n, (char *)q + r * row_bytes, row_bytes, row_scale + r);
+    }
+}
+
 void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, const void *q,
                         const float *row_scale, size_t n_rows, float *y, size_t ldy,
                         bool accumulate, void *space) {
@@ -300,7 +318,8 @@ void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, c
     }
 }
 
-void am__linear_s8_weight_row(const am_linear_s8 *linear, size_t row, float *x) {
+void am__linear_s8_weight_row(const am_linear_s8 *linear, const am_kernels *kernels, size_t row,
+                              float *x) {
     const size_t nr = linear->format.nr;
     const size_t n = linear->n_in;
     const char *panel = (const char *)linear->panels +
@@ -312,6 +331,7 @@ void am__linear_s8_weight_row(const am_linear_s8 *linear, size_t row, float *x) 
         const float value = (float)values[i];
         x[i] = value * linear->scale[row];
     }
+    kernels->rotate_f32(x, x, n);
 }
 
 void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels, size_t first,
@@ -359,8 +379,8 @@ static void run_row_blocks(void *context, size_t part, size_t n_parts) {
     size_t row;
     while ((row = atomic_fetch_add(&job->next, job->block_rows)) < job->n_rows) {
         const size_t n_rows = min_size(job->block_rows, job->n_rows - row);
-        job->kernels->s8.quantize(n_rows, job->linear->n_in, job->x + row * job->ldx, job->ldx, q,
-                                  job->row_bytes, row_scale);
+        am__linear_s8_quantize(job->kernels, n_rows, job->linear->n_in, job->x + row * job->ldx,
+                               job->ldx, q, row_scale, (float *)(void *)(q + job->rotated));
         for (size_t panel = 0; panel < n_panels_of(job->linear); panel++) {
             run_panel(job, panel, row, n_rows, q, row_scale, true, q + job->rows_bytes);
         }
@@ -409,6 +429,7 @@ void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const fl
                   .row_bytes = am__s8_row_bytes(&linear->format, linear->n_in),
                   .rows_bytes = rows_bytes_of(linear),
                   .piece_bytes = piece_bytes_of(linear),
+                  .rotated = rotated_of(linear),
                   .block_rows = block_rows_of(n_rows, n_threads),
                   .block_panels = 1 + (n_panels - 1) / (n_threads * SHARES_PER_THREAD)};
     if (n_rows > FEW_ROWS) {
@@ -417,7 +438,8 @@ void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const fl
         return;
     }
     float row_scale[FEW_ROWS];
-    exec->kernels->s8.quantize(n_rows, linear->n_in, x, ldx, workspace, job.row_bytes, row_scale);
+    am__linear_s8_quantize(exec->kernels, n_rows, linear->n_in, x, ldx, workspace, row_scale,
+                           (float *)(void *)(job.workspace + job.rotated));
     job.row_scale = row_scale;
     am__team_run(exec->team, min_size(n_threads, n_panels), run_panels, &job);
 }

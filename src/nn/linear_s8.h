@@ -4,6 +4,10 @@
  * Weights may lie in memory in 4 bits (kernels/gemm_s4.h): a panel is then expanded to 8 bits
  * before a block of rows, or the few rows of a decoder step, passes over it.
  *
+ * Before they are quantised, rows of inputs and of weights are rotated (kernels/rotate_f32.h),
+ * which leaves their products as they are: a channel that stands out would else take the row's
+ * scale for itself (docs/decisions/0004-eight-bits.md).
+ *
  * A row's result depends on nothing but that row: it has the same bits for any number of rows
  * beside it, threads and instruction set (with GELU: as far as gelu_f32 has).
  */
@@ -50,17 +54,23 @@ size_t am__linear_s8_workspace(const am_linear_s8 *linear, const am_exec *exec);
 void am__linear_s8_run(const am_linear_s8 *linear, const am_exec *exec, const float *x, size_t ldx,
                        size_t n_rows, float *y, size_t ldy, am_epilogue epilogue, void *workspace);
 
+/* Rows of n inputs as these layers take them: rotated, then quantised to q, am__s8_row_bytes of n
+ * apart, with a scale each. space: [n] floats. */
+void am__linear_s8_quantize(const am_kernels *kernels, size_t n_rows, size_t n, const float *x,
+                            size_t ldx, void *q, float *row_scale, float *space);
+
 /*
- * The same for rows that are quantised already (kernels/quantize.h, am__s8_row_bytes of n_in
- * apart), by the calling thread alone: what fused operators are made of. No epilogue but a sum:
- * y += x W^T + b where `accumulate`. `space`: am__s8_wide_bytes of n_in, for one call at a time.
+ * am__linear_s8_run for rows that are quantised already (am__linear_s8_quantize), by the calling
+ * thread alone: what fused operators are made of. No epilogue but a sum: y += x W^T + b where
+ * `accumulate`. `space`: am__s8_wide_bytes of n_in, for one call at a time.
  */
 void am__linear_s8_rows(const am_linear_s8 *linear, const am_kernels *kernels, const void *q,
                         const float *row_scale, size_t n_rows, float *y, size_t ldy,
                         bool accumulate, void *space);
 
-/* Row `row` of the weights, [n_in] f32: as am__linear_weight_row. */
-void am__linear_s8_weight_row(const am_linear_s8 *linear, size_t row, float *x);
+/* Row `row` of the weights, [n_in] f32, rotated back: as am__linear_weight_row. */
+void am__linear_s8_weight_row(const am_linear_s8 *linear, const am_kernels *kernels, size_t row,
+                              float *x);
 
 /* Outputs [first, first + n) of the same, multiples of 64, for many rows: y [n_rows, n]. */
 void am__linear_s8_columns(const am_linear_s8 *linear, const am_kernels *kernels, size_t first,

@@ -9,15 +9,20 @@ static size_t align(size_t n) {
     return (n + AM_ALIGNMENT - 1) / AM_ALIGNMENT * AM_ALIGNMENT;
 }
 
-/* The workspace's parts: quantised states, their scales, and for each thread 64 columns of all
- * positions, and space for a panel. */
+/* The workspace's parts: quantised states, their scales, a row for each part that quantises, and
+ * for each thread 64 columns of all positions, and space for a panel. */
 typedef struct project_space {
     char *q;
     float *row_scale;
+    float *rotated;
     char *columns;
     size_t row_bytes, columns_bytes, piece_bytes;
     size_t n_bytes;
 } project_space;
+
+static size_t n_parts_of(size_t n_ctx) {
+    return (n_ctx + ROWS_PER_PART - 1) / ROWS_PER_PART;
+}
 
 static project_space space_of(const am_exec *exec, size_t n_ctx, size_t d_model, char *at) {
     project_space out = {.q = at,
@@ -27,7 +32,9 @@ static project_space space_of(const am_exec *exec, size_t n_ctx, size_t d_model,
     out.piece_bytes = out.columns_bytes +
                       align(am__s8_wide_bytes(&exec->kernels->s8.format, d_model));
     out.row_scale = (float *)(void *)next;
-    out.columns = next + align(n_ctx * sizeof(float));
+    next += align(n_ctx * sizeof(float));
+    out.rotated = (float *)(void *)next;
+    out.columns = next + align(n_parts_of(n_ctx) * d_model * sizeof(float));
     out.n_bytes = (size_t)(out.columns - at) +
                   (size_t)am__team_size(exec->team) * out.piece_bytes;
     return out;
@@ -52,9 +59,10 @@ static void quantize_rows(void *context, size_t part, size_t n_parts) {
     const project_job *job = context;
     const size_t first = job->n_ctx * part / n_parts;
     const size_t n = job->n_ctx * (part + 1) / n_parts - first;
-    job->kernels->s8.quantize(n, job->d_model, job->states + first * job->d_model, job->d_model,
-                              job->space.q + first * job->space.row_bytes, job->space.row_bytes,
-                              job->space.row_scale + first);
+    am__linear_s8_quantize(job->kernels, n, job->d_model, job->states + first * job->d_model,
+                           job->d_model, job->space.q + first * job->space.row_bytes,
+                           job->space.row_scale + first,
+                           job->space.rotated + part * job->d_model);
 }
 
 void am__project_s8_begin(const am_exec *exec, const float *states, size_t n_ctx, size_t d_model,
@@ -64,7 +72,7 @@ void am__project_s8_begin(const am_exec *exec, const float *states, size_t n_ctx
                        .space = space_of(exec, n_ctx, d_model, workspace),
                        .n_ctx = n_ctx,
                        .d_model = d_model};
-    am__team_run(exec->team, (n_ctx + ROWS_PER_PART - 1) / ROWS_PER_PART, quantize_rows, &job);
+    am__team_run(exec->team, n_parts_of(n_ctx), quantize_rows, &job);
 }
 
 static void project_items(void *context, size_t part, size_t n_parts) {

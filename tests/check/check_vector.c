@@ -211,6 +211,40 @@ static void check_add(check *c) {
     each_length(c, "add", add_case);
 }
 
+/* The definition, value by value: signs of the transform are parities of common bits. */
+static void rotate_case(check *c, size_t n, fill_kind fill) {
+    const size_t p = am__rotation(n);
+    float *x = check_floats(c, n);
+    float *want = check_floats(c, n);
+    check_fill(c, x, n, fill);
+    float *y = check_out(c, 1, n, n, sizeof *y);
+    c->kernels->rotate_f32(y, x, n);
+    am__kernels_ref.rotate_f32(want, x, n);
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = i / AM_ROTATION_STRIDE % p;
+        double sum = 0;
+        double size = 0;
+        for (size_t k = 0; k < p; k++) {
+            const double term = (double)x[i - row * AM_ROTATION_STRIDE + k * AM_ROTATION_STRIDE];
+            sum += __builtin_parity((unsigned)(row & k)) != 0 ? -term : term;
+            size += fabs(term);
+        }
+        check_near(c, (double)y[i], (double)want[i], 0, i);
+        check_near(c, (double)y[i], sum, 1e-6 * size, i);
+    }
+    c->kernels->rotate_f32(x, x, n); /* in place */
+    for (size_t i = 0; i < n; i++) check_near(c, (double)x[i], (double)want[i], 0, i);
+}
+
+static void check_rotate(check *c) {
+    static const size_t rotated[] = {1,   15,  16,  17,  32,  48,   64,   96,
+                                     128, 256, 384, 512, 768, 1152, 1280, 1536};
+    for (size_t i = 0; i < sizeof rotated / sizeof rotated[0]; i++) {
+        check_case(c, "rotate n=%zu of %zu", rotated[i], am__rotation(rotated[i]));
+        rotate_case(c, rotated[i], FILL_UNIFORM);
+    }
+}
+
 static void log10_case(check *c, size_t n, fill_kind fill) {
     float *x = check_floats(c, n);
     check_fill(c, x, n, fill);
@@ -338,6 +372,7 @@ BENCH(argmax, b->y[0] = (float)k->argmax_f32(b->x, BENCH_N))
 BENCH(top, k->top_f32(b->x, BENCH_N, 6, b->y, (int32_t *)(void *)b->gamma))
 BENCH(gelu, k->gelu_f32(b->y, b->x, BENCH_N))
 BENCH(add, k->add_f32(b->y, b->x, BENCH_N))
+BENCH(rotate, k->rotate_f32(b->y, b->x, BENCH_N / 512 * 512))
 BENCH(f16_to_f32, k->f16_to_f32(b->y, b->halves, BENCH_N))
 BENCH(f32_to_f16, k->f32_to_f16(b->halves, b->x, BENCH_N))
 BENCH(log10, k->log10_f32(b->y, b->x, BENCH_N, 1e-10f))
@@ -350,6 +385,7 @@ const check_test check_vector_tests[] = {
     {"top_f32", check_top, bench_top},
     {"gelu_f32", check_gelu, bench_gelu},
     {"add_f32", check_add, bench_add},
+    {"rotate_f32", check_rotate, bench_rotate},
     {"f16_to_f32", check_f16_to_f32, bench_f16_to_f32},
     {"f32_to_f16", check_f32_to_f16, bench_f32_to_f16},
     {"log10_f32", check_log10, bench_log10},

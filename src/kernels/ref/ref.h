@@ -24,6 +24,7 @@ am_argmax_f32_fn am_argmax_f32__ref;
 am_top_f32_fn am_top_f32__ref;
 am_gelu_f32_fn am_gelu_f32__ref;
 am_add_f32_fn am_add_f32__ref;
+am_rotate_f32_fn am_rotate_f32__ref;
 am_f16_to_f32_fn am_f16_to_f32__ref;
 am_f32_to_f16_fn am_f32_to_f16__ref;
 am_log10_f32_fn am_log10_f32__ref;

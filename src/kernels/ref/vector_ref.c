@@ -73,6 +73,25 @@ void am_add_f32__ref(float *y, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+size_t am__rotation(size_t n) {
+    const size_t power = (n & (~n + 1)) / AM_ROTATION_STRIDE; /* the lowest bit of n */
+    return power < 1 ? 1 : (power > AM_ROTATION_MAX ? AM_ROTATION_MAX : power);
+}
+
+void am_rotate_f32__ref(float *y, const float *x, size_t n) {
+    const size_t end = am__rotation(n) * AM_ROTATION_STRIDE;
+    if (y != x) memcpy(y, x, n * sizeof *x);
+    for (size_t h = AM_ROTATION_STRIDE; h < end; h *= 2) {
+        for (size_t i = 0; i < n; i++) {
+            if (i / h % 2 != 0) continue; /* blocks are whole multiples of 2 h */
+            const float a = y[i];
+            const float b = y[i + h];
+            y[i] = a + b;
+            y[i + h] = a - b;
+        }
+    }
+}
+
 void am_log10_f32__ref(float *y, const float *x, size_t n, float least) {
     for (size_t i = 0; i < n; i++) y[i] = (float)log10((double)(x[i] > least ? x[i] : least));
 }
@@ -190,6 +209,7 @@ const am_kernels am__kernels_ref = {
     .top_f32 = am_top_f32__ref,
     .gelu_f32 = am_gelu_f32__ref,
     .add_f32 = am_add_f32__ref,
+    .rotate_f32 = am_rotate_f32__ref,
     .f16_to_f32 = am_f16_to_f32__ref,
     .f32_to_f16 = am_f32_to_f16__ref,
     .log10_f32 = am_log10_f32__ref,
