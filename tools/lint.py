@@ -36,8 +36,12 @@ ENVIRONMENT_ROOM = "apps/common/"
 MACHINE_PATH = re.compile(r"(?<![\w.$)}])/(?:home|root|Users|work)/\w|[A-Z]:\\\\Users")
 DECISION = re.compile(r"\b(?:if|for|while|case)\b|&&|\|\||\?")
 KEYWORDS = {"if", "for", "while", "switch", "return", "sizeof", "do", "else", "defined"}
+CONSOLE = re.compile(r"\bconsole\s*\.\s*\w+|\bdebugger\b")
+# The page asks its own server alone. Names of XML vocabularies look like addresses and are none,
+# and a hint to the user may name this machine.
+NETWORK = re.compile(r"(?:\b(?:https?|wss?):|[\"'`])//(?!www\.w3\.org/|localhost\b)\w")
 C_FILES = (".c", ".h", ".inc")
-TEXT_FILES = C_FILES + (".py", ".sh", ".md", ".txt", ".build", ".in", ".tsv", ".1")
+TEXT_FILES = C_FILES + (".js", ".py", ".sh", ".md", ".txt", ".build", ".in", ".tsv", ".1")
 
 
 def tracked_files(root):
@@ -152,7 +156,7 @@ def check_guard(name, text, report):
 def check_text(name, text, report):
     """Rules of every text file: length, width, blanks, paths."""
     lines = text.split("\n")
-    source = name.endswith(C_FILES + (".py", ".sh"))
+    source = name.endswith(C_FILES + (".js", ".py", ".sh"))
     if source and len(lines) - 1 > MAX_FILE_LINES and (name, "lines") not in EXEMPT:
         report(name, 1, f"{len(lines) - 1} lines")
     for number, line in enumerate(lines, 1):
@@ -164,6 +168,19 @@ def check_text(name, text, report):
             report(name, number, "path of a machine")
     if text and not text.endswith("\n"):
         report(name, len(lines), "no newline at the end")
+
+
+def check_script(name, text, report):
+    """Rules of the page's modules: no tabs, nothing printed, nothing from the network."""
+    if not text.lstrip().startswith(("/*", "//")):
+        report(name, 1, "no file header comment")
+    for number, line in enumerate(text.split("\n"), 1):
+        if "\t" in line:
+            report(name, number, "tab")
+        if CONSOLE.search(line):
+            report(name, number, "debugging output")
+        if NETWORK.search(line):
+            report(name, number, "address in the network")
 
 
 def check_names(names, report):
@@ -203,6 +220,8 @@ def lint(root):
         check_text(name, text, report)
         if name.endswith((".c", ".h")):
             check_code(name, text, report)
+        if name.endswith(".js"):
+            check_script(name, text, report)
         if name.endswith(".py") and not re.match(r'(#!.*\n)?(r?""")', text):
             report(name, 1, "no file header comment")
     check_names(names, report)
@@ -231,11 +250,21 @@ def self_test():
         "src/a/end.c": (head + "int x;", "no newline"),
         "src/b/bare.c": (head, "same file name"),
         "data/big.bin": ("\0" * (MAX_BINARY_BYTES + 1), "binary of"),
+        "page/long.js": ("// What.\n" + "\n" * 800, "lines"),
+        "page/wide.js": ("// " + "w" * 100 + "\n", "columns"),
+        "page/blank.js": ("// What. \n", "trailing white space"),
+        "page/bare.js": ("let x;\n", "no file header comment"),
+        "page/tab.js": ("// What.\n\tlet x;\n", "tab"),
+        "page/loud.js": ("// What.\nconsole.log(1);\n", "debugging output"),
+        "page/far.js": ("// What.\nfetch('https://example.org/a');\n", "address in the network"),
+        "page/near.js": ("// What.\nfetch('//example.org/a');\n", "address in the network"),
         "tools/bare.py": ("x = 1\n", "no file header comment"),
     }
     clean = {"src/a/clean.c": head + '/* getenv( */ const char *x = "free(";\n'
                               "struct s { int system; };\nstatic const int t[] = {1, 2};\n"
-                              "int f(struct s *s) {\n    return s->system;\n}\n"}
+                              "int f(struct s *s) {\n    return s->system;\n}\n",
+             "page/clean.js": "// What.\nconst svg = 'http://www.w3.org/2000/svg';  // its name\n"
+                              "fetch('status');\n"}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         for name, content in {**{k: v[0] for k, v in planted.items()}, **clean}.items():

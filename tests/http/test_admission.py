@@ -189,6 +189,12 @@ def metrics(program):
         if sound is not None:
             equal(server.form("/transcribe", [], [("file", sound)]).status, 200, "transcribe")
         server.form("/transcribe", [], [("file", ("a.wav", b"no audio"))])
+        if sound is not None:
+            equal(server.form("/jobs", [], [("file", sound)]).status, 202, "a job")
+            until = time.monotonic() + 60
+            while server.get("/jobs?status=done").json()["total"] < 1:
+                assert time.monotonic() < until, "the job is not done"
+                time.sleep(0.1)
         time.sleep(0.1)
         reply = server.get("/metrics")
         assert reply.headers["Content-Type"].startswith("text/plain; version=0.0.4"), reply.headers
@@ -213,10 +219,14 @@ def metrics(program):
                    if name == spent + "_bucket" and ("route", "/models") in labels]
         equal(buckets, sorted(buckets), "buckets grow")
         if sound is not None:
-            equal(value("amanuensis_transcriptions_total", outcome="done"), 1, "done")
+            equal(value("amanuensis_transcriptions_total", outcome="done"), 2, "done")
+            equal(value("amanuensis_jobs", status="done"), 1, "jobs that are done")
             assert value("amanuensis_audio_seconds_total") > 1
             assert value("amanuensis_processing_seconds_total") > 0
             assert value("amanuensis_http_received_bytes_total") > len(sound[1])
+        for status in ["queued", "running", "failed", "cancelled"]:
+            equal(value("amanuensis_jobs", status=status), 0, status)
+        equal(value("amanuensis_jobs_queued_audio_seconds"), 0, "audio of queued jobs")
         equal(value("amanuensis_models_loaded"), 1, "models")
         for name in ["process_resident_memory_bytes", "process_cpu_seconds_total",
                      "amanuensis_uptime_seconds", "process_open_fds", "amanuensis_threads",

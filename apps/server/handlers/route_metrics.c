@@ -42,6 +42,26 @@ static void write_queue(const app *a, text *out) {
         "Seconds that transcribing it took.", stats.processing_s);
 }
 
+/* Left out when the store does not answer: the rest is worth most when something is wrong. */
+static void write_jobs(const app *a, text *out) {
+    am_error error;
+    store_counts counts;
+    if (store_count_jobs(jobs_store(a->jobs), &counts, &error) != AM_OK) return;
+    const struct {
+        const char *status;
+        int64_t n;
+    } states[] = {{"queued", counts.n_queued}, {"running", counts.n_running},
+                  {"done", counts.n_done}, {"failed", counts.n_failed},
+                  {"cancelled", counts.n_cancelled}};
+    metrics_head(out, "amanuensis_jobs", "gauge", "Jobs in the store by status.");
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        text_print(out, "amanuensis_jobs{status=\"%s\"} %lld\n", states[i].status,
+                   (long long)states[i].n);
+    }
+    one(out, "amanuensis_jobs_queued_audio_seconds", "gauge",
+        "Seconds of audio of the queued jobs, of those whose length is known.", counts.queued_s);
+}
+
 static void write_models(const app *a, text *out) {
     am_error error;
     model_state *states = NULL;
@@ -86,6 +106,7 @@ void handle_metrics(void *context, http_request *request) {
     write_build(&out);
     metrics_write(a->metrics, &out);
     write_queue(a, &out);
+    write_jobs(a, &out);
     write_models(a, &out);
     write_process(a, &out);
     size_t n = 0;
