@@ -27,8 +27,9 @@ class Clip:
 
 
 def words(text):
-    """Text with single spaces, as it is compared."""
-    return " ".join(text.split())
+    """Text without white space, as it is compared: the program's lines end where segments do, and
+    a segment may begin within a word."""
+    return "".join(text.split())
 
 
 def form(clip, fields):
