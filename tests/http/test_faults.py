@@ -5,6 +5,8 @@
 """
 import argparse
 import concurrent.futures
+import contextlib
+import errno
 import http.client
 import json
 import os
@@ -510,6 +512,62 @@ def full_disk():
         expect(post(server, form(part("file", silence(1), "a.wav"))).status, 200, "small one")
 
 
+@contextlib.contextmanager
+def small_filesystem(size):
+    """A file system of its own of so many bytes; None where this user may not mount one."""
+    with tempfile.TemporaryDirectory() as folder:
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
+                               capture_output=True, text=True, check=False)
+        if mount.returncode != 0:
+            print(f"skipped: full_filesystem: {mount.stderr.strip()}")
+            yield None
+            return
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(path):
+    """Writes until nothing more fits."""
+    with open(path, "wb", buffering=0) as filler:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    filler.write(b"x" * size)
+            except OSError as error:
+                expect(error.errno, errno.ENOSPC, "filling")
+
+
+def full_filesystem():
+    """Uploads, jobs and results that find no room: an answer, nothing lost, and on it goes."""
+    with small_filesystem(24_000_000) as folder:
+        if folder is None:
+            return
+        with Watched(PROGRAM, data_dir=folder) as server:
+            small = form(part("file", silence(1), "a.wav"))
+            answer = post(server, form(part("file", b"x" * 30_000_000, "a.wav")))
+            expect(answer.status, 507, f"an upload: {answer.body!r}")
+            expect(list((folder / "spool").iterdir()), [], "spool")
+            expect(post(server, small).status, 200, "what fits")
+            job = json.loads(post(server, work(90), "/jobs").body)
+            fill(folder / "filler")  # while it runs
+            expect(post(server, small, "/jobs").status, 507, "a job")
+            expect(server.get("/health").status, 200, "health")
+            end = time.monotonic() + 120
+            while "cannot be kept" not in server.log:
+                expect(time.monotonic() < end, True, "the result meets the full disk")
+                time.sleep(0.1)
+            (folder / "filler").unlink()
+            end = time.monotonic() + 60
+            while (found := server.get(f"/jobs/{job['id']}").json())["status"] != "done":
+                if time.monotonic() > end or found["status"] == "failed":
+                    raise AssertionError(f"after there was room again: {found}")
+                time.sleep(0.1)
+            expect(server.get(f"/jobs/{job['id']}/result").status, 200, "its result")
+            expect(post(server, small, "/jobs").status, 202, "another job")
+
+
 def port_taken():
     """A clear line and an exit code."""
     with Watched(PROGRAM) as server, tempfile.TemporaryDirectory() as data:
@@ -588,7 +646,8 @@ TESTS = [slow_headers, slow_body, stalled_body, long_work_outlives_the_timeout,
          quiet_stream_outlives_the_timeout, gone_mid_upload,
          gone_while_transcribing, huge_by_length, huge_in_chunks, a_little_too_much,
          too_many_parts, large_headers, many_connections, malformed_forms, forms_in_pieces,
-         malformed_requests, methods, pipelined, drain, drain_is_bounded, full_disk, port_taken,
+         malformed_requests, methods, pipelined, drain, drain_is_bounded, full_disk,
+         full_filesystem, port_taken,
          secrets_stay, tls]
 
 
