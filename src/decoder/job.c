@@ -274,9 +274,10 @@ am_search_result am__job_result(const am_job *job) {
     const size_t n = uses_beams(job) ? job->n_ended : job->n_live;
     const am_hypothesis *best = &list[0];
     for (size_t i = 1; i < n; i++) {
-        /* What repeats itself is probable, and wrong. */
-        const bool worse = loops(job, &list[i]);
-        const bool than_worse = loops(job, best);
+        /* What repeats itself is probable, and wrong. Of samples, others may be right; of beams,
+         * the others are variants of the same. */
+        const bool worse = !uses_beams(job) && loops(job, &list[i]);
+        const bool than_worse = !uses_beams(job) && loops(job, best);
         const bool higher = rank_score(&list[i], job->options.length_penalty) >
                             rank_score(best, job->options.length_penalty);
         if (worse == than_worse ? higher : than_worse) best = &list[i];

@@ -124,6 +124,8 @@ static void cells_are_shared_and_come_back(void **state) {
 
 enum { N_CTX = 32, N_NEW_MAX = 12 };
 
+static size_t phrase; /* tokens that are said again and again from the fifth on; 0 = none */
+
 static void logits_after(const int32_t *sampled, size_t n, float *logits) {
     am_rng rng;
     uint64_t seed = n;
@@ -131,6 +133,10 @@ static void logits_after(const int32_t *sampled, size_t n, float *logits) {
     am__rng_seed(&rng, seed);
     for (int i = 0; i < N_VOCAB; i++) logits[i] = (float)(2 * am__rng_normal(&rng));
     logits[EOT] += 0.4f * (float)n; /* so that some end and some do not */
+    if (phrase > 0) {
+        logits[n < 4 ? 29 - n : 6 + n % phrase] += 100;
+        logits[EOT] -= 1000;
+    }
 }
 
 static float logprob_after(const am_rules *rules, const int32_t *sampled, size_t n,
@@ -204,6 +210,39 @@ static void logprobs_are_those_of_the_tokens(void **state) {
     am__kvcache_free(&cache);
 }
 
+/* A phrase of up to 16 tokens, once 32 tokens repeat what came before them, ends a sequence where
+ * the caller wants that; else it goes on to the limit. */
+static void sequences_that_only_repeat_themselves_end(void **state) {
+    (void)state;
+    static const am_search_options ways[] = {
+        {.n_beams = 1, .length_penalty = -1},
+        {.n_beams = 3, .patience = 1, .length_penalty = -1},
+        {.temperature = 0.2, .n_samples = 3, .length_penalty = -1},
+    };
+    const am_rules rules = rules_of(false);
+    const am_dims dims = {.n_text_ctx = 128, .n_vocab = N_VOCAB};
+    am_error error;
+    am_job job;
+    am_kvcache cache;
+    assert_int_equal(am__job_init(&job, &dims, 3, &error), AM_OK);
+    assert_int_equal(am__kvcache_init(&cache, 1, 64, 512, false, &error), AM_OK);
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        for (phrase = 1; phrase <= 18; phrase++) {
+            am_search_options options = ways[w];
+            options.n_new_max = 100;
+            assert_false(search(&job, &cache, &rules, &options).loops);
+            options.stop_loops = true;
+            const am_search_result found = search(&job, &cache, &rules, &options);
+            assert_int_equal(found.loops, phrase <= 16);
+            assert_int_equal(found.n_tokens, phrase <= 16 ? 4 + phrase + 32 : 100);
+        }
+    }
+    phrase = 0;
+    am__job_release(&job, &cache);
+    am__job_free(&job);
+    am__kvcache_free(&cache);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_token_is_an_early_timestamp),
@@ -212,6 +251,7 @@ int main(void) {
         cmocka_unit_test(probable_timestamps_win_over_text),
         cmocka_unit_test(cells_are_shared_and_come_back),
         cmocka_unit_test(logprobs_are_those_of_the_tokens),
+        cmocka_unit_test(sequences_that_only_repeat_themselves_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
