@@ -208,6 +208,15 @@ static void add_old_word(edit *e, const json_t *word) {
     trim(&old->text, &old->n);
 }
 
+/* Whether a word of the original stands in the edited segment. One without length at the end of its
+ * own segment belongs to what ends there, not to what begins there. */
+static bool stands_in(const edit *e, const json_t *word, const json_t *original) {
+    const double middle = (number(word, "start") + number(word, "end")) / 2;
+    const bool last = middle >= number(original, "end") - ALMOST;
+    return last ? middle > e->start + ALMOST && middle <= e->end + ALMOST
+                : middle >= e->start && middle < e->end;
+}
+
 /* The words the client sent with the segment, or else those the original has in its time. */
 static am_status find_words(edit *e, const json_t *segment, const json_t *originals,
                             am_error *error) {
@@ -228,8 +237,7 @@ static am_status find_words(edit *e, const json_t *segment, const json_t *origin
     json_array_foreach(originals, i, original) {
         size_t at;
         json_array_foreach(json_object_get(original, "words"), at, word) {
-            const double middle = (number(word, "start") + number(word, "end")) / 2;
-            if (middle >= e->start && middle < e->end) add_old_word(e, word);
+            if (stands_in(e, word, original)) add_old_word(e, word);
         }
     }
     return AM_OK;
