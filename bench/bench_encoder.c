@@ -112,15 +112,12 @@ static bool load_window(bench *b, const char *path) {
     am_frames *frames = NULL;
     size_t n_frames = 0;
     const am_dims *dims = am__model_dims(b->model);
-    const size_t n_mels = (size_t)dims->n_mels;
     if (am_audio_open_file(path, NULL, &audio, &error) != AM_OK) return false;
     require(am__frames_new(audio, dims->n_mels, b->exec.kernels, &frames, &error), &error);
     require(am__frames_seek(frames, 0, &n_frames, &error), &error);
-    const size_t n = n_frames < 2 * b->n_ctx ? n_frames : 2 * b->n_ctx;
     for (int i = 0; i < 2; i++) {
         float *input = am__encoder_input(b->spaces[i], b->encoders[i]);
-        am__frames_copy(frames, 0, n, input);
-        memset(input + n * n_mels, 0, (2 * b->n_ctx - n) * n_mels * sizeof *input);
+        am__frames_copy(frames, 0, 2 * b->n_ctx, input); /* silence behind the end */
     }
     am__frames_free(&frames);
     am_audio_close(&audio);

@@ -131,3 +131,9 @@ void am__mel_normalize(const float *raw, size_t n, float maximum, float *out) {
         out[i] = (x + 4.0f) / 4.0f;
     }
 }
+
+float am__mel_silence(float maximum) {
+    float value = AM_MEL_RAW_SILENCE;
+    am__mel_normalize(&value, 1, maximum, &value);
+    return value;
+}

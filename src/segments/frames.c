@@ -1,7 +1,6 @@
 /* The sliding store of mel frames: see frames.h. */
 #include "segments/frames.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -104,7 +103,7 @@ void am__frames_copy(const am_frames *frames, size_t seek, size_t n, float *out)
         am__mel_normalize(frames->rows + (seek - frames->first) * n_mels, n_held * n_mels,
                           frames->maximum, out);
     }
-    const float silence = (fmaxf(AM_MEL_RAW_SILENCE, frames->maximum - 8.0f) + 4.0f) / 4.0f;
+    const float silence = am__mel_silence(frames->maximum);
     for (size_t i = n_held * n_mels; i < n * n_mels; i++) out[i] = silence;
 }
 

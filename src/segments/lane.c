@@ -43,9 +43,11 @@ static void encode(am_lane *lane, size_t n_ctx) {
     const size_t n_mels = (size_t)pipeline.dims->n_mels;
     const size_t n = lane->n_frames < 2 * n_ctx ? lane->n_frames : 2 * n_ctx;
     float *input = am__encoder_input(pipeline.encoder_space, pipeline.encoder);
+    /* Silence behind the window, as in training. Zeros, which the original's transcribe() puts
+     * there, are as loud as speech, and cost words (docs/accuracy.md). */
+    const float silence = am__mel_silence(lane->maximum);
     am__mel_normalize(lane->rows, n * n_mels, lane->maximum, input);
-    /* Zeros, not silence: the original pads the normalised spectrogram of a window. */
-    memset(input + n * n_mels, 0, (2 * n_ctx - n) * n_mels * sizeof *input);
+    for (size_t i = n * n_mels; i < 2 * n_ctx * n_mels; i++) input[i] = silence;
     pipeline.cross = lane->cross;
     am__pipeline_encode(&pipeline, n_ctx);
     lane->n_ctx = n_ctx;
