@@ -31,7 +31,7 @@ typedef struct am_kernels {
         am_widen_s8_fn *widen; /* both or none */
         am_gemm_s8_fn *tile_wide;
         am_scores_s8_fn *scores;
-        am_softmax_u8_fn *softmax; /* scores -> values for tile, without the offset of 128 */
+        am_softmax_u8_fn *softmax; /* scores -> unsigned activations for tile */
     } s8;
     am_expand_s4_fn *expand_s4; /* into panels of s8 */
     struct {
