@@ -12,8 +12,8 @@
  * activations of the other are stored plus an offset, and the sums of a panel start at minus that
  * times its column sums. Panels of weights and keys are for activations of both signs, those of
  * values (attn_s8.h) for activations that are unsigned by nature (softmax_u8.h). VPDPBUSD takes
- * unsigned bytes times signed ones. Without it bytes are widened to 16 bits, which hold both kinds,
- * and multiplied in pairs (VPMADDWD): VPMADDUBSW would saturate.
+ * unsigned bytes times signed ones, SDOT signed ones only. Without either, bytes are widened to 16
+ * bits, which hold both kinds, and multiplied in pairs (VPMADDWD): VPMADDUBSW would saturate.
  *
  * Panels hold one byte a weight: decoder steps read them from memory once and do little else. For
  * many rows `widen` makes the form that tile_wide reads without converting again; it is NULL where

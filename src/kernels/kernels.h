@@ -18,7 +18,7 @@
 #include "kernels/vector_f32.h"
 
 typedef struct am_kernels {
-    const char *isa; /* "ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon" */
+    const char *isa; /* "ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot" */
     struct {
         size_t mr, nr; /* tile: rows of A, columns of B; nr divides 64 */
         am_gemm_f32_fn *tile_f32;
@@ -70,5 +70,6 @@ extern const am_kernels am__kernels__avxvnni;
 extern const am_kernels am__kernels__avx512;
 extern const am_kernels am__kernels__avx512vnni;
 extern const am_kernels am__kernels__neon;
+extern const am_kernels am__kernels__neondot;
 
 #endif
