@@ -120,9 +120,10 @@ AM_API void am_set_allocator(const am_allocator *allocator);
 #define AM_CPU_AVX512 (1u << 2)     /**< AVX-512 F, BW, DQ, VL */
 #define AM_CPU_AVX512VNNI (1u << 3) /**< AVX-512 VNNI */
 #define AM_CPU_NEON (1u << 4)       /**< AArch64 Advanced SIMD */
+#define AM_CPU_NEONDOT (1u << 5)    /**< AArch64 FEAT_DotProd (SDOT) */
 #define AM_CPU_ALL 0xffffffffu
 
-AM_API uint32_t am_cpu_flags(void); /**< features found (CPUID and enabled by the system), masked */
+AM_API uint32_t am_cpu_flags(void); /**< features found and enabled by the system, masked */
 /** Masks features off; engines opened later use what is left. For tests and comparisons. */
 AM_API void am_cpu_set_mask(uint32_t mask);
 

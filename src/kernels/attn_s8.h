@@ -10,8 +10,9 @@
  *
  * Weights are 16-bit numbers in two rows of bytes, because a tail of many small ones counts: under
  * a peak of 1, eight bits would drop all that are below 1/510. The panels of values are made for
- * unsigned rows: their sums start at 0. The weights' own sum is exact, so what is mixed is
- * normalised by what was added, in any order and on any instruction set.
+ * unsigned rows: their sums start at minus unsigned_offset times their column sums. The weights'
+ * own sum is exact, so what is mixed is normalised by what was added, in any order and on any
+ * instruction set.
  */
 #ifndef AM_KERNELS_ATTN_S8_H
 #define AM_KERNELS_ATTN_S8_H

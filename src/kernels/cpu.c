@@ -1,4 +1,5 @@
-/* CPU detection: see cpu.h. Intel SDM vol. 1, 13.3 and 14.3 (XGETBV before AVX). */
+/* CPU detection: see cpu.h. Intel SDM vol. 1, 13.3 and 14.3 (XGETBV before AVX); for AArch64 the
+ * Linux kernel's Documentation/arch/arm64/elf_hwcaps.rst. */
 #include "kernels/cpu.h"
 
 #include <stdatomic.h>
@@ -46,9 +47,17 @@ uint32_t am__cpu_detect(void) {
 
 #elif defined(__aarch64__)
 
-/* Advanced SIMD is part of the architecture. */
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+/* Advanced SIMD is part of the architecture; what came later is known from the system. */
 uint32_t am__cpu_detect(void) {
-    return AM_CPU_NEON;
+    uint32_t flags = AM_CPU_NEON;
+#if defined(__linux__)
+    if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) flags |= AM_CPU_NEONDOT;
+#endif
+    return flags;
 }
 
 #else

@@ -8,11 +8,12 @@
  * added: so every instruction set gives the same bits.
  *
  * How A and B lie in memory follows from the multiply instruction, which takes `group` neighbours
- * of k at once, and is known to nobody else (am_s8_format). Where it takes unsigned bytes times
- * signed ones (VPDPBUSD), activations are stored plus 128, and the sums of a panel start at -128
- * times its column sums, or at 0 for activations that are unsigned by nature (softmax_u8.h).
- * Without it bytes are widened to 16 bits and multiplied in pairs (VPMADDWD): VPMADDUBSW would
- * saturate.
+ * of k at once, and is known to nobody else (am_s8_format). Where it takes bytes of one kind only,
+ * activations of the other are stored plus an offset, and the sums of a panel start at minus that
+ * times its column sums. Panels of weights and keys are for activations of both signs, those of
+ * values (attn_s8.h) for activations that are unsigned by nature (softmax_u8.h). VPDPBUSD takes
+ * unsigned bytes times signed ones, SDOT signed ones only. Without either, bytes are widened to 16
+ * bits, which hold both kinds, and multiplied in pairs (VPMADDWD): VPMADDUBSW would saturate.
  *
  * Panels hold one byte a weight: decoder steps read them from memory once and do little else. For
  * many rows `widen` makes the form that tile_wide reads without converting again; it is NULL where
@@ -30,7 +31,9 @@
 typedef struct am_s8_format {
     size_t mr, nr;      /* tile: rows of A, columns of B */
     size_t group;       /* 2 or 4 */
-    size_t value_bytes; /* of an activation: 2 (int16_t) or 1 (uint8_t, plus 128) */
+    size_t value_bytes; /* of an activation: 2 (int16_t) or 1, modulo 256 */
+    int32_t offset;          /* what is added to activations of -127 … 127 when they are stored, */
+    int32_t unsigned_offset; /* and to those of 0 … 255 */
 } am_s8_format;
 
 typedef struct am_s8_out {

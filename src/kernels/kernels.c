@@ -17,6 +17,7 @@ static const level levels[] = {
     {AM_CPU_AVX512 | AM_CPU_AVX512VNNI, &am__kernels__avx512vnni},
 #elif defined(__aarch64__)
     {AM_CPU_NEON, &am__kernels__neon},
+    {AM_CPU_NEON | AM_CPU_NEONDOT, &am__kernels__neondot},
 #endif
 };
 

@@ -18,7 +18,7 @@
 #include "kernels/vector_f32.h"
 
 typedef struct am_kernels {
-    const char *isa; /* "ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon" */
+    const char *isa; /* "ref", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot" */
     struct {
         size_t mr, nr; /* tile: rows of A, columns of B; nr divides 64 */
         am_gemm_f32_fn *tile_f32;
@@ -31,7 +31,7 @@ typedef struct am_kernels {
         am_widen_s8_fn *widen; /* both or none */
         am_gemm_s8_fn *tile_wide;
         am_scores_s8_fn *scores;
-        am_softmax_u8_fn *softmax; /* scores -> values for tile, without the offset of 128 */
+        am_softmax_u8_fn *softmax; /* scores -> unsigned activations for tile */
     } s8;
     am_expand_s4_fn *expand_s4; /* into panels of s8 */
     struct {
@@ -70,5 +70,6 @@ extern const am_kernels am__kernels__avxvnni;
 extern const am_kernels am__kernels__avx512;
 extern const am_kernels am__kernels__avx512vnni;
 extern const am_kernels am__kernels__neon;
+extern const am_kernels am__kernels__neondot;
 
 #endif

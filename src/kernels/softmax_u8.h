@@ -43,8 +43,8 @@ typedef void am_scores_s8_fn(size_t m, size_t n, const void *q, size_t ldq, cons
 /*
  * scores: n_rows rows of n > 0 floats, lds apart. row_scale: [n_rows], >= 0, its products with the
  * scores less than 2^14 in size, for x is rounded to 2^-24 of those, and to 2^-18. p: rows ldp
- * bytes apart, in the form of quantize.h's values but without the offset of 128, filled with zeros
- * to a multiple of four values. scales: [n_rows]; may be row_scale.
+ * bytes apart, of unsigned activations (gemm_s8.h), filled with zeros to a multiple of four.
+ * scales: [n_rows]; may be row_scale.
  */
 typedef void am_softmax_u8_fn(size_t n_rows, size_t n, const float *scores, size_t lds,
                               const float *row_scale, void *p, size_t ldp, float *scales);

@@ -1,4 +1,4 @@
-/* Guarded inputs, canaried outputs, fills and comparisons: see check.h. */
+/* Guarded inputs, canaried outputs, fills, activations and comparisons: see check.h. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "check.h"
 
@@ -140,4 +140,33 @@ void check_fill(check *c, float *x, size_t n, fill_kind kind) {
         default: x[i] = value; break;
         }
     }
+}
+
+void check_put(const am_s8_format *format, void *row, size_t at, int value) {
+    if (format->value_bytes == 1) {
+        ((uint8_t *)row)[at] = (uint8_t)(value + format->offset);
+    } else {
+        ((int16_t *)row)[at] = (int16_t)(value + format->offset);
+    }
+}
+
+/* The value of 8 bits that is stored, at least `least`. */
+static int value_at(const am_s8_format *format, const void *row, size_t at, int least) {
+    if (format->value_bytes == 2) return ((const int16_t *)row)[at] - format->offset;
+    return (uint8_t)(((const uint8_t *)row)[at] - format->offset - least) + least;
+}
+
+int check_get(const am_s8_format *format, const void *row, size_t at) {
+    return value_at(format, row, at, -128);
+}
+
+int check_get_unsigned(const am_s8_format *format, const void *row, size_t at) {
+    const am_s8_format rows = check_unsigned(format);
+    return value_at(&rows, row, at, 0);
+}
+
+am_s8_format check_unsigned(const am_s8_format *format) {
+    am_s8_format out = *format;
+    out.offset = format->unsigned_offset;
+    return out;
 }

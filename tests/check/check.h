@@ -60,6 +60,13 @@ void *check_out(check *c, size_t n_rows, size_t n_columns, size_t stride, size_t
 void check_near(check *c, double got, double want, double tolerance, size_t index);
 void check_true(check *c, bool condition, const char *what);
 
+/* Activations in the memory form of a format: of -127 … 127, and with the second of 0 … 255, for
+ * which check_unsigned gives the format that stores them and packs the panels that they meet. */
+void check_put(const am_s8_format *format, void *row, size_t at, int value);
+int check_get(const am_s8_format *format, const void *row, size_t at);
+int check_get_unsigned(const am_s8_format *format, const void *row, size_t at);
+am_s8_format check_unsigned(const am_s8_format *format);
+
 /* Fills: what is special about a vector; FILL_KINDS of them. */
 typedef enum fill_kind { FILL_UNIFORM, FILL_ZERO, FILL_DENORMAL, FILL_HUGE, FILL_ALTERNATE,
                          FILL_SPIKE, FILL_KINDS } fill_kind;

@@ -72,6 +72,7 @@ static void check_keys(check *c) {
 static void check_values_of(check *c, size_t n, size_t ldx, fill_kind fill) {
     const am_s8_format *format = &c->kernels->s8.format;
     const size_t nr = format->nr;
+    const am_s8_format unsigned_rows = check_unsigned(format);
     const size_t panel_bytes = am__s8_panel_bytes(format, n);
     const size_t n_bytes = AM_HEAD_DIM / nr * panel_bytes;
     check_case(c, "values n=%zu ldx=%zu %s", n, ldx, check_fill_name(fill));
@@ -94,8 +95,7 @@ static void check_values_of(check *c, size_t n, size_t ldx, fill_kind fill) {
             check_near(c, (double)scales[i], (double)scale, 0, i);
             check_near(c, (double)means[i], (double)mean[i], 0, i);
         }
-        am__s8_pack(format, values, nr, n, want);
-        memset(want, 0, nr * sizeof(int32_t)); /* for unsigned rows */
+        am__s8_pack(&unsigned_rows, values, nr, n, want);
         const char *got = panels + first / nr * panel_bytes;
         check_near(c, (double)difference(got, want, panel_bytes), -1, 0, first);
     }
@@ -106,11 +106,6 @@ static void check_values(check *c) {
         check_values_of(c, counts[i], i % 2 == 0 ? AM_HEAD_DIM : 131, FILL_UNIFORM);
     }
     for (fill_kind fill = 0; fill < FILL_KINDS; fill++) check_values_of(c, 37, 65, fill);
-}
-
-static unsigned byte_at(const am_s8_format *format, const void *row, size_t at) {
-    if (format->value_bytes == 1) return ((const uint8_t *)row)[at];
-    return (unsigned)((const int16_t *)row)[at];
 }
 
 static void check_weights_of(check *c, size_t n, double spread) {
@@ -128,8 +123,8 @@ static void check_weights_of(check *c, size_t n, double spread) {
     const uint32_t sum = c->kernels->attn_s8.weights(scores, n, high, low);
     uint32_t total = 0;
     for (size_t i = 0; i < padded; i++) {
-        const unsigned upper = byte_at(format, high, i);
-        const unsigned lower = byte_at(format, low, i);
+        const unsigned upper = (unsigned)check_get_unsigned(format, high, i);
+        const unsigned lower = (unsigned)check_get_unsigned(format, low, i);
         const double want = i < n ? rint(65535 * exp((double)scores[i] - most)) : 0;
         check_true(c, upper <= 255 && lower <= 255, "a weight's halves are bytes");
         check_near(c, 256 * upper + lower, want, i < n ? 1 : 0, i);

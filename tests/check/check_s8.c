@@ -11,10 +11,14 @@
 
 typedef enum value_kind { VALUES_RANDOM, VALUES_LARGEST, VALUES_OPPOSITE, VALUE_KINDS } value_kind;
 
+/* Of a panel; the last meets unsigned activations. */
+typedef enum panel_form { BYTES, WIDE, UNSIGNED } panel_form;
+
 typedef struct shape {
     size_t m, n, k;
     value_kind kind;
     bool accumulate;
+    panel_form form;
 } shape;
 
 /* -127 … 127. The largest of both signs are what a 16-bit sum of two products cannot hold. */
@@ -23,25 +27,20 @@ static int8_t value_of(check *c, value_kind kind, bool weight) {
     return kind == VALUES_OPPOSITE && weight ? -127 : 127;
 }
 
-/* In the memory form of the kernels under test. */
-static void put_value(const am_s8_format *format, void *row, size_t at, int value) {
-    if (format->value_bytes == 1) {
-        ((uint8_t *)row)[at] = (uint8_t)(value + 128);
-    } else {
-        ((int16_t *)row)[at] = (int16_t)value;
-    }
+/* 0 … 255 where it is an unsigned activation. */
+static int activation_of(check *c, value_kind kind, bool is_unsigned) {
+    if (!is_unsigned) return value_of(c, kind, false);
+    return kind == VALUES_RANDOM ? (int)am__rng_below(&c->rng, 256) : 255;
 }
 
-static int get_value(const am_s8_format *format, const void *row, size_t at) {
-    if (format->value_bytes == 1) return ((const uint8_t *)row)[at] - 128;
-    return ((const int16_t *)row)[at];
-}
-
-static void check_shape(check *c, const shape *s, bool wide) {
+static void check_shape(check *c, const shape *s) {
     static const char *const kinds[VALUE_KINDS] = {"random", "largest", "opposite"};
-    const am_s8_format *format = &c->kernels->s8.format;
+    static const char *const forms[] = {"", " wide", " unsigned"};
+    const bool is_unsigned = s->form == UNSIGNED;
+    const am_s8_format unsigned_rows = check_unsigned(&c->kernels->s8.format);
+    const am_s8_format *format = is_unsigned ? &unsigned_rows : &c->kernels->s8.format;
     check_case(c, "m=%zu n=%zu k=%zu %s%s%s", s->m, s->n, s->k, kinds[s->kind],
-               s->accumulate ? " accumulate" : "", wide ? " wide" : "");
+               s->accumulate ? " accumulate" : "", forms[s->form]);
     const size_t padded = (s->k + 3) / 4 * 4;
     const size_t lda = padded * format->value_bytes + 4 * am__rng_below(&c->rng, 3);
     const size_t ldy = s->n + am__rng_below(&c->rng, 5);
@@ -55,7 +54,7 @@ static void check_shape(check *c, const shape *s, bool wide) {
     float before[64 * 64];
     for (size_t i = 0; i < s->m; i++) {
         for (size_t l = 0; l < padded; l++) { /* what is behind k meets weights of zero */
-            put_value(format, a + i * lda, l, value_of(c, s->kind, false));
+            check_put(format, a + i * lda, l, activation_of(c, s->kind, is_unsigned));
         }
         for (size_t j = 0; j < s->n; j++) {
             before[i * s->n + j] = y[i * ldy + j] = (float)check_uniform(c, -1, 1);
@@ -64,7 +63,7 @@ static void check_shape(check *c, const shape *s, bool wide) {
     for (size_t i = 0; i < s->n * s->k; i++) w[i] = value_of(c, s->kind, true);
     am__s8_pack(format, w, s->n, s->k, panel);
     const am_s8_out out = {y, ldy, row_scale, column_scale, bias, s->accumulate};
-    if (wide) {
+    if (s->form == WIDE) {
         void *widened = check_bytes(c, am__s8_wide_bytes(format, s->k));
         c->kernels->s8.widen(s->k, panel, widened);
         c->kernels->s8.tile_wide(s->m, s->n, s->k, a, lda, widened, &out);
@@ -75,7 +74,10 @@ static void check_shape(check *c, const shape *s, bool wide) {
         for (size_t j = 0; j < s->n; j++) {
             int64_t sum = 0;
             for (size_t l = 0; l < s->k; l++) {
-                sum += get_value(format, a + i * lda, l) * w[j * s->k + l];
+                const char *row = a + i * lda;
+                const int value = is_unsigned ? check_get_unsigned(format, row, l)
+                                              : check_get(format, row, l);
+                sum += value * w[j * s->k + l];
             }
             const float scale = row_scale[i] * column_scale[j];
             float want = fmaf((float)sum, scale, bias[j]);
@@ -85,7 +87,7 @@ static void check_shape(check *c, const shape *s, bool wide) {
     }
 }
 
-static void check_tiles(check *c, bool wide) {
+static void check_tiles(check *c, panel_form form) {
     static const size_t depths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 64, 129};
     const size_t nr = c->kernels->s8.format.nr;
     const size_t mr = c->kernels->s8.format.mr;
@@ -94,21 +96,25 @@ static void check_tiles(check *c, bool wide) {
         for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
             for (size_t d = 0; d < sizeof depths / sizeof *depths; d++) {
                 const bool accumulate = am__rng_below(&c->rng, 2) != 0;
-                check_shape(c, &(shape){m, widths[w], depths[d], VALUES_RANDOM, accumulate}, wide);
+                check_shape(c, &(shape){m, widths[w], depths[d], VALUES_RANDOM, accumulate, form});
             }
         }
         for (value_kind kind = 0; kind < VALUE_KINDS; kind++) {
-            check_shape(c, &(shape){m, nr, 384, kind, false}, wide);
+            check_shape(c, &(shape){m, nr, 384, kind, false, form});
         }
     }
-    check_shape(c, &(shape){mr, nr, 5120, VALUES_RANDOM, false}, wide);
+    check_shape(c, &(shape){mr, nr, 5120, VALUES_RANDOM, false, form});
     for (value_kind kind = 0; kind < VALUE_KINDS; kind++) {
-        check_shape(c, &(shape){1, nr, 8192, kind, false}, wide);
+        check_shape(c, &(shape){1, nr, 8192, kind, false, form});
     }
 }
 
 static void check_bytes_panel(check *c) {
-    check_tiles(c, false);
+    check_tiles(c, BYTES);
+}
+
+static void check_unsigned_panel(check *c) {
+    check_tiles(c, UNSIGNED);
 }
 
 static void check_wide_panel(check *c) {
@@ -117,31 +123,39 @@ static void check_wide_panel(check *c) {
         check_true(c, c->kernels->s8.tile_wide == NULL, "widen and tile_wide: both or none");
         return;
     }
-    check_tiles(c, true);
+    check_tiles(c, WIDE);
+}
+
+/* Activations of one value against weights of one value. */
+static void check_depth(check *c, const am_s8_format *format, int value, int weight, char *a,
+                        int8_t *w, void *panel) {
+    const size_t k = AM_S8_DEPTH_MAX;
+    check_case(c, "k=%zu %d times %d", k, value, weight);
+    for (size_t l = 0; l < k; l++) check_put(format, a, l, value);
+    memset(w, weight, k);
+    am__s8_pack(format, w, 1, k, panel);
+    float *ones = check_floats(c, format->nr);
+    float *zeros = check_floats(c, format->nr);
+    for (size_t j = 0; j < format->nr; j++) {
+        ones[j] = 1;
+        zeros[j] = 0;
+    }
+    float *y = check_out(c, 1, 1, 1, sizeof *y);
+    const am_s8_out out = {y, 1, ones, ones, zeros, false};
+    c->kernels->s8.tile(1, 1, k, a, k * format->value_bytes, panel, &out);
+    check_near(c, (double)y[0], (double)value * weight * (double)k, 0, 0);
 }
 
 /* The deepest sums that the contract allows, at their limits. */
 static void check_deepest(check *c) {
     const am_s8_format *format = &c->kernels->s8.format;
-    const size_t k = AM_S8_DEPTH_MAX;
-    char *a = malloc(k * format->value_bytes);
-    int8_t *w = malloc(k);
-    void *panel = malloc(am__s8_panel_bytes(format, k));
+    const am_s8_format unsigned_rows = check_unsigned(format);
+    char *a = malloc(AM_S8_DEPTH_MAX * format->value_bytes);
+    int8_t *w = malloc(AM_S8_DEPTH_MAX);
+    void *panel = malloc(am__s8_panel_bytes(format, AM_S8_DEPTH_MAX));
     for (int sign = -1; sign <= 1 && a != NULL && w != NULL && panel != NULL; sign += 2) {
-        check_case(c, "k=%zu sign %d", k, sign);
-        for (size_t l = 0; l < k; l++) put_value(format, a, l, 127);
-        memset(w, sign * 127, k);
-        am__s8_pack(format, w, 1, k, panel);
-        float *ones = check_floats(c, format->nr);
-        float *zeros = check_floats(c, format->nr);
-        for (size_t j = 0; j < format->nr; j++) {
-            ones[j] = 1;
-            zeros[j] = 0;
-        }
-        float *y = check_out(c, 1, 1, 1, sizeof *y);
-        const am_s8_out out = {y, 1, ones, ones, zeros, false};
-        c->kernels->s8.tile(1, 1, k, a, k * format->value_bytes, panel, &out);
-        check_near(c, (double)y[0], sign * 127.0 * 127.0 * (double)k, 0, 0);
+        check_depth(c, format, 127, sign * 127, a, w, panel);
+        check_depth(c, &unsigned_rows, 255, sign * 127, a, w, panel);
     }
     free(a);
     free(w);
@@ -168,7 +182,7 @@ static void check_quantized(check *c, size_t n_rows, size_t n, fill_kind fill, b
         const float scale = am__quantize_row(row, n, want);
         check_near(c, (double)scales[r], (double)scale, 0, r);
         for (size_t i = 0; i < padded; i++) {
-            const int got = get_value(format, q + r * ldq, i);
+            const int got = check_get(format, q + r * ldq, i);
             check_near(c, got, i < n ? want[i] : 0, 0, r * padded + i);
             if (i >= n) continue;
             const double least = scale == 0 ? (double)AM_QUANTIZE_LEAST : 0;
@@ -211,8 +225,7 @@ static void check_softmax_row(check *c, size_t n_rows, size_t n, double spread) 
         for (size_t i = 0; i < n; i++) most = fmax(most, (double)scores[r * lds + i]);
         for (size_t i = 0; i < padded; i++) {
             const char *row = p + r * ldp;
-            const int got = format->value_bytes == 1 ? ((const uint8_t *)row)[i]
-                                                     : ((const int16_t *)(const void *)row)[i];
+            const int got = check_get_unsigned(format, row, i);
             check_near(c, got, want[i], 0, r * padded + i);
             if (i >= n) continue;
             const double x = ((double)scores[r * lds + i] - most) * (double)row_scale[r];
@@ -263,7 +276,7 @@ static void check_scores_of(check *c, size_t m, size_t n, value_kind kind) {
     float *scale = check_floats(c, padded);
     float *scores = check_out(c, m, padded, lds, sizeof *scores);
     for (size_t i = 0; i < m * AM_HEAD_DIM; i++) {
-        put_value(format, q + i / AM_HEAD_DIM * ldq, i % AM_HEAD_DIM, value_of(c, kind, false));
+        check_put(format, q + i / AM_HEAD_DIM * ldq, i % AM_HEAD_DIM, value_of(c, kind, false));
     }
     for (size_t i = 0; i < n * AM_HEAD_DIM; i++) keys[i] = value_of(c, kind, true);
     for (size_t t = n; t < padded; t++) scale[t] = 0;
@@ -278,7 +291,7 @@ static void check_scores_of(check *c, size_t m, size_t n, value_kind kind) {
         for (size_t t = 0; t < padded; t++) {
             int32_t sum = 0;
             for (size_t i = 0; i < AM_HEAD_DIM && t < n; i++) {
-                sum += get_value(format, q + r * ldq, i) * keys[t * AM_HEAD_DIM + i];
+                sum += check_get(format, q + r * ldq, i) * keys[t * AM_HEAD_DIM + i];
             }
             const float want = (float)sum * scale[t];
             check_near(c, (double)scores[r * lds + t], (double)want, 0, r * padded + t);
@@ -392,6 +405,7 @@ const check_test check_s8_tests[] = {
     {"softmax_u8", check_softmax_u8, bench_softmax},
     {"gemm_s8", check_bytes_panel, bench_gemm},
     {"gemm_s8_wide", check_wide_panel, NULL},
+    {"gemm_s8_unsigned", check_unsigned_panel, NULL},
     {"gemm_s8_deepest", check_deepest, NULL},
     {NULL, NULL, NULL},
 };

@@ -20,6 +20,7 @@
 #define AVXVNNI (AVX2 | AM_CPU_AVXVNNI)
 #define AVX512 (AVX2 | AM_CPU_AVX512)
 #define AVX512VNNI (AVX512 | AM_CPU_AVX512VNNI)
+#define NEONDOT (AM_CPU_NEON | AM_CPU_NEONDOT)
 
 /* Masks that share a group give equal bits; the first of a group is what the others are held to.
  * Not the full product: group a has every instruction set, thread count and batch size. */
@@ -47,6 +48,8 @@ static const mask masks[] = {
     {'a', AVXVNNI, INT8, 3, 8, AM_AUDIO_CTX_AUTO, BATCHED, false},
     {'a', AVX2, INT8, 1, 16, AM_AUDIO_CTX_AUTO, BATCHED, false},
     {'a', AVX2, INT8, 3, 2, AM_AUDIO_CTX_AUTO, BATCHED, false},
+    {'a', NEONDOT, INT8, 2, 8, AM_AUDIO_CTX_AUTO, BATCHED, false},
+    {'a', AM_CPU_NEON, INT8, 1, 2, AM_AUDIO_CTX_AUTO, BATCHED, false},
     {'b', AM_CPU_ALL, INT8, 1, 8, AM_AUDIO_CTX_FULL, BATCHED, false},
     {'b', AVX2, INT8, 2, 2, AM_AUDIO_CTX_FULL, BATCHED, false},
     {'c', AM_CPU_ALL, INT8, 1, 1, AM_AUDIO_CTX_FULL, SEQUENTIAL, false},

@@ -143,7 +143,7 @@ static void compare_engines(const char *model, const char *amn, am_compute_type 
 
 static void same_as_the_source_in_four_bits(void **state) {
     (void)state;
-    static const uint32_t masks[] = {AM_CPU_ALL, AM_CPU_AVX2, 0};
+    static const uint32_t masks[] = {AM_CPU_ALL, AM_CPU_AVX2 | AM_CPU_NEON, 0};
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
         char model[4096], amn[4096];
         write_both(&sources[i], AM_COMPUTE_INT4, model, amn);
@@ -159,7 +159,8 @@ static void same_as_the_source_in_four_bits(void **state) {
 static void same_as_the_source(void **state) {
     (void)state;
     static const uint32_t masks[] = {AM_CPU_ALL, AM_CPU_AVX2 | AM_CPU_AVX512,
-                                     AM_CPU_AVX2 | AM_CPU_AVXVNNI, AM_CPU_AVX2, 0};
+                                     AM_CPU_AVX2 | AM_CPU_AVXVNNI,
+                                     AM_CPU_AVX2 | AM_CPU_NEON, 0};
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
         char model[4096], amn[4096];
         write_both(&sources[i], AM_COMPUTE_INT8, model, amn);
@@ -377,7 +378,7 @@ static void check_damaged_weights(am_compute_type type) {
         }
         write_whole(amn, bytes, n);
         assert_int_equal(am_model_verify(amn, NULL), AM_E_MODEL);
-        static const uint32_t masks[] = {AM_CPU_ALL, AM_CPU_AVX2};
+        static const uint32_t masks[] = {AM_CPU_ALL, AM_CPU_AVX2 | AM_CPU_NEON};
         for (size_t level = 0; level < 2; level++) {
             am_cpu_set_mask(masks[level]);
             am_engine *engine = open_engine(amn, AM_COMPUTE_INT8);

@@ -161,7 +161,8 @@ static void instruction_sets_do_not_change_attention(void **state) {
     (void)state;
     static const uint32_t levels[] = {AM_CPU_AVX2, AM_CPU_AVX2 | AM_CPU_AVXVNNI,
                                       AM_CPU_AVX2 | AM_CPU_AVX512,
-                                      AM_CPU_AVX2 | AM_CPU_AVX512 | AM_CPU_AVX512VNNI};
+                                      AM_CPU_AVX2 | AM_CPU_AVX512 | AM_CPU_AVX512VNNI,
+                                      AM_CPU_NEON, AM_CPU_NEON | AM_CPU_NEONDOT};
     static float first[5 * D_MODEL], out[5 * D_MODEL], plain[5 * D_MODEL];
     static float first_scores[N_CTX], scores[N_CTX];
     size_t n_levels = 0;

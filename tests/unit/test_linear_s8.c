@@ -15,6 +15,9 @@
 
 enum { N_ROWS = 131, PART_OUT = 61, CHANNELS = 67, N_IN = 3 * CHANNELS, N_OUT = 2 * PART_OUT };
 
+static const uint32_t masks[] = {0, AM_CPU_AVX2 | AM_CPU_NEON, AM_CPU_AVX2 | AM_CPU_AVXVNNI,
+                                 AM_CPU_AVX2 | AM_CPU_AVX512, AM_CPU_ALL};
+
 typedef struct fixture {
     float weight[2][PART_OUT * N_IN], bias[PART_OUT];
     float x[N_ROWS * N_IN];
@@ -127,8 +130,6 @@ static void near_the_f32_layer(void **state) {
 
 static void same_bits_for_any_instruction_set_and_threads(void **state) {
     fixture *f = *state;
-    static const uint32_t masks[] = {0, AM_CPU_AVX2, AM_CPU_AVX2 | AM_CPU_AVXVNNI,
-                                     AM_CPU_AVX2 | AM_CPU_AVX512, AM_CPU_ALL};
     const am_epilogue epilogues[] = {AM_EPILOGUE_NONE, AM_EPILOGUE_ADD};
     for (size_t e = 0; e < 2; e++) {
         memcpy(f->want, f->before, sizeof f->want);
@@ -169,8 +170,6 @@ static am_tensor stored(const am_linear_s8 *linear) {
  * each by itself, 61 outputs that fill no panel. */
 static void same_bits_from_stored_panels(void **state) {
     fixture *f = *state;
-    static const uint32_t masks[] = {0, AM_CPU_AVX2, AM_CPU_AVX2 | AM_CPU_AVXVNNI,
-                                     AM_CPU_AVX2 | AM_CPU_AVX512, AM_CPU_ALL};
     float bias[N_OUT] = {0};
     memcpy(bias, f->bias, sizeof f->bias);
     const am_tensor biases = {"bias", AM_DTYPE_F32, 1, N_OUT, bias, NULL};
@@ -229,8 +228,6 @@ static void run_four(fixture *f, const am_tensor *weight, int n_threads, size_t 
  * of the layer in f32 with the weights that the tensor states. */
 static void four_bits_are_the_same_everywhere(void **state) {
     fixture *f = *state;
-    static const uint32_t masks[] = {0, AM_CPU_AVX2, AM_CPU_AVX2 | AM_CPU_AVXVNNI,
-                                     AM_CPU_AVX2 | AM_CPU_AVX512, AM_CPU_ALL};
     static const size_t counts[] = {1, 7, N_ROWS};
     const am_tensor plain = {"plain", AM_DTYPE_F32, PART_OUT, 96, f->weight[0], NULL};
     const am_linear_part part = {&plain, &f->biases};

@@ -89,7 +89,8 @@ static json_t *hardware_json(void) {
         uint32_t flag;
         const char *name;
     } known[] = {{AM_CPU_AVX2, "avx2"}, {AM_CPU_AVXVNNI, "avxvnni"}, {AM_CPU_AVX512, "avx512"},
-                 {AM_CPU_AVX512VNNI, "avx512vnni"}, {AM_CPU_NEON, "neon"}};
+                 {AM_CPU_AVX512VNNI, "avx512vnni"}, {AM_CPU_NEON, "neon"},
+                 {AM_CPU_NEONDOT, "neondot"}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if ((flags & known[i].flag) == 0) continue;
         json_array_append_new(features, json_string(known[i].name));

@@ -137,7 +137,6 @@ void am__s4_pack(const am_s8_format *format, const uint8_t *codes, const uint8_t
                  size_t k, void *panel) {
     const size_t nr = format->nr;
     const size_t n_groups = k / AM_S4_GROUP;
-    const int32_t offset = format->value_bytes == 1 ? 128 : 0;
     int32_t *start = panel;
     uint8_t *out_groups = (uint8_t *)(start + nr);
     uint8_t *out_codes = out_groups + n_groups * nr;
@@ -155,7 +154,7 @@ void am__s4_pack(const am_s8_format *format, const uint8_t *codes, const uint8_t
                 sum += am__s4_weight(code, groups[g]);
             }
         }
-        start[j] = -offset * sum;
+        start[j] = -format->offset * sum;
     }
 }
 

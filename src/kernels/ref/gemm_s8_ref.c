@@ -38,14 +38,13 @@ static void pack_row(const am_s8_format *format, const int8_t *w, size_t k, size
 
 void am__s8_pack(const am_s8_format *format, const int8_t *w, size_t n, size_t k, void *panel) {
     const size_t nr = format->nr;
-    const int32_t offset = format->value_bytes == 1 ? 128 : 0;
     int32_t *start = panel;
     int8_t *values = (int8_t *)(start + nr);
     if (n < nr || k % 4 != 0) memset(panel, 0, am__s8_panel_bytes(format, k));
     for (size_t j = 0; j < n; j++, w += k) {
         int32_t sum = 0;
         for (size_t l = 0; l < k; l++) sum += w[l];
-        start[j] = -offset * sum;
+        start[j] = -format->offset * sum;
         pack_row(format, w, k, j, values);
     }
 }
@@ -65,11 +64,12 @@ void am__s8_unpack_column(const am_s8_format *format, const void *panel, size_t 
     memcpy(w + l, in, k - l);
 }
 
-const am_s8_format am__s8_stored = {.nr = 32, .group = 4, .value_bytes = 1};
+const am_s8_format am__s8_stored = {.nr = 32, .group = 4, .value_bytes = 1, .offset = 128};
 
 bool am__s8_is_stored(const am_s8_format *format) {
     return format->nr == am__s8_stored.nr && format->group == am__s8_stored.group &&
-           format->value_bytes == am__s8_stored.value_bytes;
+           format->value_bytes == am__s8_stored.value_bytes &&
+           format->offset == am__s8_stored.offset;
 }
 
 /* Adding this leaves a float of less than 2^22 no bits behind the point: rounded to even. */

@@ -197,7 +197,7 @@ void am_fft_power__ref(const float *samples, size_t hop, size_t n_frames, const 
 const am_kernels am__kernels_ref = {
     .isa = "ref",
     .gemm = {AM_REF_MR, AM_REF_NR, am_gemm_f32__ref, am_gemm_f16__ref},
-    .s8 = {{AM_REF_MR, AM_REF_NR, 2, sizeof(int16_t)},
+    .s8 = {{AM_REF_MR, AM_REF_NR, 2, sizeof(int16_t), 0, 0},
            am_quantize__ref, am_gemm_s8__ref, NULL, NULL,
            am_scores_s8__ref, am_softmax_u8__ref},
     .expand_s4 = am_expand_s4__ref,

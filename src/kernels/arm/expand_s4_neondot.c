@@ -1,0 +1,4 @@
+/* gemm_s4.h for AArch64 with FEAT_DotProd. */
+#include "kernels/arm/lanes_neondot.inc"
+
+#include "kernels/simd/expand_s4.inc"

@@ -1,0 +1,4 @@
+/* gemm_s8.h for AArch64 with FEAT_DotProd. */
+#include "kernels/arm/lanes_neondot.inc"
+
+#include "kernels/simd/gemm_s8.inc"

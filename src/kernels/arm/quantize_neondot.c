@@ -1,0 +1,4 @@
+/* quantize.h for AArch64 with FEAT_DotProd. */
+#include "kernels/arm/lanes_neondot.inc"
+
+#include "kernels/simd/quantize.inc"
