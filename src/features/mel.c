@@ -132,8 +132,9 @@ void am__mel_normalize(const float *raw, size_t n, float maximum, float *out) {
     }
 }
 
-float am__mel_silence(float maximum) {
-    float value = AM_MEL_RAW_SILENCE;
-    am__mel_normalize(&value, 1, maximum, &value);
-    return value;
+void am__mel_window(const float *raw, size_t n_raw, float maximum, size_t n, float *out) {
+    float silence = AM_MEL_RAW_SILENCE;
+    am__mel_normalize(&silence, 1, maximum, &silence);
+    am__mel_normalize(raw, n_raw, maximum, out);
+    for (size_t i = n_raw; i < n; i++) out[i] = silence;
 }

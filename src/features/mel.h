@@ -49,7 +49,7 @@ void am__mel_stream_finish(am_mel_stream *stream, float *rows, size_t *n_rows);
 void am__mel_normalize(const float *raw, size_t n, float maximum, float *out);
 
 #define AM_MEL_RAW_SILENCE (-10.0f) /* log10(1e-10): a raw row of zeros */
-/* The same normalised. */
-float am__mel_silence(float maximum);
+/* n_raw values normalised, then silence up to n: a window's input. */
+void am__mel_window(const float *raw, size_t n_raw, float maximum, size_t n, float *out);
 
 #endif

@@ -99,12 +99,8 @@ void am__frames_copy(const am_frames *frames, size_t seek, size_t n, float *out)
     const size_t n_mels = frames->n_mels;
     const size_t end = frames->first + frames->n_rows;
     const size_t n_held = seek >= end ? 0 : (end - seek < n ? end - seek : n);
-    if (n_held > 0) {
-        am__mel_normalize(frames->rows + (seek - frames->first) * n_mels, n_held * n_mels,
-                          frames->maximum, out);
-    }
-    const float silence = am__mel_silence(frames->maximum);
-    for (size_t i = n_held * n_mels; i < n * n_mels; i++) out[i] = silence;
+    const size_t row = n_held > 0 ? seek - frames->first : 0;
+    am__mel_window(frames->rows + row * n_mels, n_held * n_mels, frames->maximum, n * n_mels, out);
 }
 
 uint64_t am__frames_samples(const am_frames *frames) {

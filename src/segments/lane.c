@@ -45,9 +45,7 @@ static void encode(am_lane *lane, size_t n_ctx) {
     float *input = am__encoder_input(pipeline.encoder_space, pipeline.encoder);
     /* Silence behind the window, as in training. Zeros, which the original's transcribe() puts
      * there, are as loud as speech, and cost words (docs/accuracy.md). */
-    const float silence = am__mel_silence(lane->maximum);
-    am__mel_normalize(lane->rows, n * n_mels, lane->maximum, input);
-    for (size_t i = n * n_mels; i < 2 * n_ctx * n_mels; i++) input[i] = silence;
+    am__mel_window(lane->rows, n * n_mels, lane->maximum, 2 * n_ctx * n_mels, input);
     pipeline.cross = lane->cross;
     am__pipeline_encode(&pipeline, n_ctx);
     lane->n_ctx = n_ctx;
