@@ -2,11 +2,13 @@
  * Time of a decoder step beside what the memory allows: weights are read once a step, keys and
  * values of the audio once a window. A model goes in, a table comes out.
  *
- *     build/bench/decoder_step MODEL [int8|int4|f32] [THREADS]
+ *     build/bench/decoder_step MODEL [int8|int4|f32] [THREADS [WINDOWS BEAMS]]
  *
  * A step is the search's own: decoder, rules and choice of tokens, over windows of full length
- * whose encoder states are noise. Sequences grow from 24 to 120 tokens while it is timed; the best
- * of the rounds counts.
+ * whose encoder states are noise. Sequences grow from 24 to 120 tokens while it is timed. A round
+ * is paired with a reading right before it, as what a virtual machine's memory gives may double
+ * from one moment to the next; the columns are medians over the rounds, and the share is that of
+ * the pairs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,14 +101,27 @@ static void run_steps(am_search *search, const bench *b, int n_steps) {
     for (int i = 0; i < n_steps; i++) require(am__search_step(search, &b->exec, &error), &error);
 }
 
-/* Best seconds of a step, and the best reading of the same while. */
-static double time_steps(const bench *b, const shape *s, double *bandwidth) {
+typedef struct rounds {
+    double seconds[ROUNDS];   /* of a step */
+    double bandwidth[ROUNDS]; /* bytes a second right before it */
+    double product[ROUNDS];   /* bytes that could have been read instead */
+} rounds;
+
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double values[ROUNDS]) {
+    qsort(values, ROUNDS, sizeof *values, by_size);
+    return (values[ROUNDS / 2 - 1] + values[ROUNDS / 2]) / 2;
+}
+
+static void time_steps(const bench *b, const shape *s, rounds *out) {
     const am_search_options options = {.n_beams = s->n_beams, .n_samples = 1, .patience = 1,
                                        .length_penalty = -1, .n_new_max = 200};
     am_search *search = NULL;
     am_error error;
-    double best = 1e9;
-    *bandwidth = 0;
     require(am__search_new(b->decoder, s->n_windows, s->n_beams, &search, &error), &error);
     for (size_t w = 0; w < s->n_windows; w++) {
         const am_search_input input = {&b->specials.sot, 1, 0, b->cross[w], &b->rules};
@@ -114,21 +129,20 @@ static double time_steps(const bench *b, const shape *s, double *bandwidth) {
     }
     run_steps(search, b, STEPS_BEFORE);
     for (int round = 0; round < ROUNDS; round++) {
+        out->bandwidth[round] = read_words(b);
         const double start = am__now();
         run_steps(search, b, STEPS);
-        const double seconds = (am__now() - start) / STEPS;
-        best = seconds < best ? seconds : best;
-        const double rate = round % 4 == 0 ? read_words(b) : 0;
-        *bandwidth = rate > *bandwidth ? rate : *bandwidth;
+        out->seconds[round] = (am__now() - start) / STEPS;
+        out->product[round] = out->seconds[round] * out->bandwidth[round];
     }
     am__search_free(&search);
-    return best;
 }
 
 static void report(const bench *b, const shape *s) {
     const am_dims *dims = am__decoder_dims(b->decoder);
-    double bandwidth;
-    const double seconds = time_steps(b, s, &bandwidth);
+    rounds all;
+    time_steps(b, s, &all);
+    const double seconds = median(all.seconds);
     /* The least that has to be read, whatever the program does: 8-bit weights, 8-bit windows. */
     const double layer = 14.0 * dims->d_model * dims->d_model;
     const double weights = layer * dims->n_decoder_layers + (double)dims->n_vocab * dims->d_model;
@@ -136,7 +150,7 @@ static void report(const bench *b, const shape *s) {
     const double bytes = weights + window * (double)s->n_windows;
     printf("%7zu %6zu %6zu %10.3f %10.1f %8.1f %8.1f %7.0f %%\n", s->n_windows, s->n_beams,
            s->n_windows * s->n_beams, 1e3 * seconds, 1e-6 * bytes, 1e-9 * bytes / seconds,
-           1e-9 * bandwidth, 100 * bytes / seconds / bandwidth);
+           1e-9 * median(all.bandwidth), 100 * bytes / median(all.product));
 }
 
 static const char *const names[] = {"f32", "int8", "int4"};
@@ -149,10 +163,14 @@ static am_compute_type type_of(const char *name) {
 }
 
 int main(int argc, char **argv) {
-    static const shape shapes[] = {{1, 1}, {1, 5}, {8, 1}, {16, 1}, {16, 5}};
+    static const shape usual[] = {{1, 1}, {1, 5}, {8, 1}, {16, 1}, {16, 5}};
     static bench b;
-    if (argc < 2) {
-        fprintf(stderr, "usage: decoder_step MODEL [int8|f32] [THREADS]\n");
+    shape asked = {1, 1};
+    if (argc > 5) asked = (shape){(size_t)atoi(argv[4]), (size_t)atoi(argv[5])};
+    const shape *shapes = argc > 5 ? &asked : usual;
+    const size_t n_shapes = argc > 5 ? 1 : sizeof usual / sizeof *usual;
+    if (argc < 2 || asked.n_windows - 1 >= WINDOWS_MAX || asked.n_beams == 0) {
+        fprintf(stderr, "usage: decoder_step MODEL [int8|int4|f32] [THREADS [WINDOWS BEAMS]]\n");
         return 2;
     }
     am_engine_options options;
@@ -178,7 +196,7 @@ int main(int argc, char **argv) {
            names[am_engine_get_info(engine).compute_type], engine->n_threads,
            engine->kernels->isa);
     printf("windows  beams   rows    ms/step    MB/step     GB/s     read    share\n");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) report(&b, &shapes[i]);
+    for (size_t i = 0; i < n_shapes; i++) report(&b, &shapes[i]);
     for (size_t w = 0; w < WINDOWS_MAX; w++) am__cross_free(&b.cross[w]);
     am__free(b.words);
     am__free(b.exec.workspace);
