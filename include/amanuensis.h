@@ -311,14 +311,15 @@ typedef enum am_mode {
     AM_MODE_SEQUENTIAL,
 } am_mode;
 
-/** Names, defaults and rules are faster-whisper's for batches. */
+/** Names and rules are faster-whisper's for batches; so are the defaults, but for the end of speech
+ * and the padding, which keep more of what may be speech: there, 0.15 below threshold and 400. */
 typedef struct am_vad_options {
     double threshold;              /**< speech starts at this probability; default .5 */
-    double neg_threshold;          /**< and ends below this; < 0: max(threshold - .15, .01) */
+    double neg_threshold;          /**< and ends below this; < 0: threshold / 5 */
     int min_speech_duration_ms;    /**< shorter speech is dropped; default 0 */
     double max_speech_duration_s;  /**< longer speech is cut; at most and by default 30 */
     int min_silence_duration_ms;   /**< shorter silence is part of the speech; default 160 */
-    int speech_pad_ms;             /**< kept on both sides of speech; default 400 */
+    int speech_pad_ms;             /**< kept on both sides of speech; default 800 */
 } am_vad_options;
 
 AM_API void am_vad_options_init(am_vad_options *options);

@@ -52,7 +52,7 @@ const option_spec option_table[] = {
      .argument = "X", .help = "probability from which on it is speech"},
     {"vad_neg_threshold", 0, OPTION_REAL, RUN, AT(params.vad.neg_threshold), RANGE(0, 0.999),
      NONE(-1), .argument = "X",
-     .help = "probability below which speech ends; None is 0.15 below --vad_threshold"},
+     .help = "probability below which speech ends; None is a fifth of --vad_threshold"},
     {"vad_min_speech_duration_ms", 0, OPTION_INT, RUN, AT(params.vad.min_speech_duration_ms),
      RANGE(0, 3600000), .argument = "MS", .help = "shorter speech is dropped"},
     {"vad_max_speech_duration_s", 0, OPTION_REAL, RUN, AT(params.vad.max_speech_duration_s),

@@ -10,11 +10,12 @@
 #define SAMPLES_PER_MS 16u
 #define CUT_SILENCE (98u * SAMPLES_PER_MS) /* a silence longer than this is a place to cut */
 #define DURATION_MAX_MS 3600000
+#define END_SHARE 5 /* speech in noise wavers far below the threshold: docs/accuracy.md */
 
 void am_vad_options_init(am_vad_options *options) {
     *options = (am_vad_options){
         .threshold = 0.5, .neg_threshold = -1.0, .max_speech_duration_s = 30,
-        .min_silence_duration_ms = 160, .speech_pad_ms = 400,
+        .min_silence_duration_ms = 160, .speech_pad_ms = 800,
     };
 }
 
@@ -34,7 +35,7 @@ am_status am__regions_init(am_regions *regions, const am_vad_options *options, a
     }
     fresh.neg_threshold = options->neg_threshold >= 0.0
                               ? (float)options->neg_threshold
-                              : fmaxf((float)options->threshold - 0.15f, 0.01f);
+                              : (float)options->threshold / END_SHARE;
     if (!(fresh.neg_threshold <= fresh.threshold)) {
         AM_FAIL(error, AM_E_ARG, "neg_threshold is %g, expected at most the threshold, %g",
                 options->neg_threshold, options->threshold);

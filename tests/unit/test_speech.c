@@ -77,6 +77,7 @@ static void regions_equal_reference(void **state) {
                                 &options.threshold, &options.min_speech_duration_ms,
                                 &options.min_silence_duration_ms, &options.speech_pad_ms, &used),
                          6);
+        options.neg_threshold = fmax(options.threshold - 0.15, 0.01); /* its default */
         const size_t n = find_regions(&options, load_probabilities(clip), n_samples);
         const char *at = line + used;
         for (size_t i = 0; i < n; i++) {
@@ -160,9 +161,9 @@ static void long_speech_is_cut_at_its_longest_pause(void **state) {
     am_vad_options_init(&options);
     options.speech_pad_ms = 0;
     for (size_t i = 0; i < 1200; i++) probabilities[i] = 0.9f;
-    for (size_t i = 100; i < 105; i++) probabilities[i] = 0.1f; /* the longest, but early */
-    for (size_t i = 600; i < 604; i++) probabilities[i] = 0.1f;
-    for (size_t i = 800; i < 804; i++) probabilities[i] = 0.1f;
+    for (size_t i = 100; i < 105; i++) probabilities[i] = 0.05f; /* the longest, but early */
+    for (size_t i = 600; i < 604; i++) probabilities[i] = 0.05f;
+    for (size_t i = 800; i < 804; i++) probabilities[i] = 0.05f;
     options.min_silence_duration_ms = 200;
     assert_int_equal(find_regions(&options, 1200, 1200 * CHUNK), 2);
     assert_int_equal(regions[0].end, 800 * CHUNK);
