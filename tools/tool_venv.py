@@ -37,7 +37,7 @@ def ensure(name, *pip_options):
 
 def enter(name, *pip_options):
     """Continues the calling script in the environment NAME."""
-    if Path(sys.prefix).resolve() == folder_of(name):
+    if Path(sys.prefix).resolve() == folder_of(name).resolve():
         return
     python = ensure(name, *pip_options)
     os.execv(python, [str(python), *sys.argv])

@@ -177,6 +177,19 @@ static void long_speech_is_cut_at_its_longest_pause(void **state) {
     assert_int_equal(regions[1].start, 700 * CHUNK);
 }
 
+static void speech_goes_on_down_to_a_fifth_of_the_threshold(void **state) {
+    (void)state;
+    am_vad_options options;
+    am_vad_options_init(&options);
+    for (size_t i = 0; i < 300; i++) probabilities[i] = i < 100 ? 0.9f : i < 200 ? 0.11f : 0.09f;
+    assert_int_equal(find_regions(&options, 300, 300 * CHUNK), 1);
+    assert_int_equal(regions[0].speech_end, 200 * CHUNK);
+    assert_int_equal(regions[0].end, 200 * CHUNK + 800 * 16);
+    options.threshold = 0.6;
+    assert_int_equal(find_regions(&options, 300, 300 * CHUNK), 1);
+    assert_int_equal(regions[0].speech_end, 100 * CHUNK);
+}
+
 static void bad_options_are_named(void **state) {
     (void)state;
     am_regions made;
@@ -371,6 +384,7 @@ int main(void) {
         cmocka_unit_test(regions_equal_reference),
         cmocka_unit_test(regions_cover_speech),
         cmocka_unit_test(long_speech_is_cut_at_its_longest_pause),
+        cmocka_unit_test(speech_goes_on_down_to_a_fifth_of_the_threshold),
         cmocka_unit_test(bad_options_are_named),
         cmocka_unit_test(windows_partition_regions),
         cmocka_unit_test(windows_end_at_the_longest_silence),
