@@ -465,14 +465,16 @@ class Load:
 
 def check_done(server, data, accepted):
     """Every accepted job is done, once, with its whole result and recording."""
-    end = time.monotonic() + 600
+    before, end = -1, 0
     while True:
         listed = ask(server, "GET", "/jobs?limit=1").json()["total"]
         done = ask(server, "GET", "/jobs?status=done&limit=0").json()["total"]
         if listed == done:
             break
+        if done > before:
+            before, end = done, time.monotonic() + 60
         if time.monotonic() > end:
-            raise AssertionError(f"{done} of {listed} jobs")
+            raise AssertionError(f"{done} of {listed} jobs, and no more for a minute")
         time.sleep(0.2)
     texts = {}
     for name, clip in accepted.items():

@@ -136,8 +136,9 @@ def dependencies(root):
     print(f"{len(by_name)} packages, {len(direct)} of them direct")
 
 
-def library(build, scratch):
-    """A program of three lines is built against what is installed, by pkg-config alone."""
+def library(build, sanitizers, scratch):
+    """A program of three lines is built against what is installed, by pkg-config alone (with
+    sanitizers in the library, the program needs them too)."""
     run("meson", "install", "-C", build, "--no-rebuild", "--quiet", "--tags", "devel", "--destdir",
         scratch / "devel")
     folder = next((scratch / "devel").rglob("amanuensis.pc")).parent
@@ -148,7 +149,8 @@ def library(build, scratch):
     source = scratch / "use.c"
     source.write_text('#include <amanuensis.h>\n#include <stdio.h>\n'
                       'int main(void) { return puts(am_version()) < 0; }\n')
-    run("cc", "-o", scratch / "use", source, *flags.split())
+    options = [] if sanitizers == "none" else [f"-fsanitize={sanitizers}"]
+    run("cc", *options, "-o", scratch / "use", source, *flags.split())
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", run(scratch / "use"))
 
 
@@ -167,7 +169,7 @@ def main():
         completions(root)
         pages(root)
         dependencies(root)
-        library(build, scratch)
+        library(build, sys.argv[2], scratch)
     return 0
 
 
