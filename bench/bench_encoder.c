@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
+#include "doubles.h"
 #include "encoder/encoder.h"
 #include "nn/attention_full_s8.h"
 #include "segments/frames.h"
@@ -128,12 +129,6 @@ static const float *encode(bench *b, int which) {
     return am__encoder_run(b->encoders[which], &b->exec, b->spaces[which], b->n_ctx);
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void compare(bench *b, char **files, int n_files) {
     static double states[FILES_MAX];
     static double attention[FILES_MAX];
@@ -151,8 +146,8 @@ static void compare(bench *b, char **files, int n_files) {
     }
     am__encoder_probe(b->spaces[0], NULL, NULL);
     if (n == 0) return;
-    qsort(states, n, sizeof *states, ascending);
-    qsort(attention, n, sizeof *attention, ascending);
+    sort_doubles(states, n);
+    sort_doubles(attention, n);
     printf("%zu files: correlation of 8-bit states with f32: median %.6f, worst %.6f; of the "
            "attention alone: median %.6f, worst %.6f\n",
            n, states[n / 2], states[0], attention[n / 2], attention[0]);
@@ -176,7 +171,7 @@ static void measure(bench *b, int n_repeat) {
         }
     }
     for (int i = b->first; i < 2; i++) {
-        qsort(seconds[i], (size_t)n_repeat, sizeof **seconds, ascending);
+        sort_doubles(seconds[i], (size_t)n_repeat);
         const double s = seconds[i][n_repeat / 2];
         printf("%s (%s, %d threads): %zu positions in %.1f ms (least %.1f), %.0f GOPS\n", names[i],
                b->exec.kernels->isa, am__team_size(b->exec.team), b->n_ctx, 1e3 * s,
@@ -246,7 +241,7 @@ static void measure_products(bench *b, int n_repeat) {
         seconds[r] = am__now() - start;
     }
     require(am_roofline_measure(am__team_size(b->exec.team), &peak, &error), &error);
-    qsort(seconds, (size_t)n_repeat, sizeof *seconds, ascending);
+    sort_doubles(seconds, (size_t)n_repeat);
     const double layer = 2.0 * (double)b->n_ctx * (double)d * (double)(4 * d + 2 * d_ff);
     const double gops = (double)dims->n_encoder_layers * layer / seconds[n_repeat / 2] * 1e-9;
     printf("products of its layers alone, rows quantised: %.1f ms, %.0f GOPS, %.0f %% of the "

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "decoder/search.h"
+#include "doubles.h"
 #include "engine/engine.h"
 
 #define READ_BYTES ((size_t)256 << 20)
@@ -107,13 +108,8 @@ typedef struct rounds {
     double product[ROUNDS];   /* bytes that could have been read instead */
 } rounds;
 
-static int by_size(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double values[ROUNDS]) {
-    qsort(values, ROUNDS, sizeof *values, by_size);
+    sort_doubles(values, ROUNDS);
     return (values[ROUNDS / 2 - 1] + values[ROUNDS / 2]) / 2;
 }
 

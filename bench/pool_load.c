@@ -15,6 +15,7 @@
 
 #include "amanuensis.h"
 #include "base/clock.h"
+#include "doubles.h"
 
 #define N_ROUNDS 5
 #define N_SHORT 12 /* beside one long file */
@@ -143,19 +144,13 @@ static void *transcribe_long(void *argument) {
     return NULL;
 }
 
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void measure(am_pool *pool, const clip *c, const char *name) {
     double seconds[N_SHORT];
     for (int i = 0; i < N_SHORT; i++) {
         nanosleep(&(struct timespec){0, 130000000L + i * 10000000L}, NULL);
         seconds[i] = in_pool(pool, c, NULL);
     }
-    qsort(seconds, N_SHORT, sizeof *seconds, by_value);
+    sort_doubles(seconds, N_SHORT);
     printf("%s: median %.0f ms, most %.0f ms\n", name, 1e3 * seconds[N_SHORT / 2],
            1e3 * seconds[N_SHORT - 1]);
 }

@@ -16,7 +16,7 @@ TOOLS = Path(__file__).resolve().parent
 def folder_of(name):
     """Where the environment NAME lives."""
     build = Path(os.environ.get("BUILD") or TOOLS.parent / "build")
-    return build.resolve() / f"venv-{name}"
+    return (build / f"venv-{name}").resolve()
 
 
 def ensure(name, *pip_options):
@@ -37,7 +37,7 @@ def ensure(name, *pip_options):
 
 def enter(name, *pip_options):
     """Continues the calling script in the environment NAME."""
-    if Path(sys.prefix).resolve() == folder_of(name).resolve():
+    if Path(sys.prefix).resolve() == folder_of(name):
         return
     python = ensure(name, *pip_options)
     os.execv(python, [str(python), *sys.argv])

@@ -3,7 +3,6 @@
 #include "speech/regions.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 #define CHUNK 512u
